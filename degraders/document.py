@@ -1,0 +1,436 @@
+"""Text to Document: typed regions with exact offsets, and masks that show patterns only what they may touch.
+
+All offsets are characters of `Document.text`, half-open. A mask is a copy of the text, equal in length, where
+everything that a pattern must not see is blanked: inside a block with `INLINE`, between blocks with `BLOCK`.
+A pattern over a mask can therefore never match code, a URL or a link target, nor run from one block into the next.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+INLINE = "\x00"
+BLOCK = "\x01"
+
+PROTECTED = frozenset({"code", "fence", "code_span", "url", "target", "front_matter", "html", "math", "directive"})
+"""What stays byte-identical unless a degrader names it. `code` is the content of a code block, `fence` the lines
+that open and close it, `target` where a link points to (and definitions), `directive` the syntax of reST, MyST,
+MDX, mkdocs and template directives and roles."""
+
+WORD = re.compile(r"((?<![\w-])[A-Za-z]++(?:['’][A-Za-z]++)?+(?!\w))")
+_ANY_WORD = re.compile(r"[^\W\d_]+")
+_STOP_WORDS = frozenset("the of to is a and in for that this with you be are it on as or can not from".split())
+
+
+class Region(NamedTuple):
+    """A typed stretch of the text; `inner` is its content without markup, `info` its level, language or URL."""
+
+    start: int
+    end: int
+    kind: str
+    inner_start: int
+    inner_end: int
+    info: str
+    depth: int
+
+
+class Words(NamedTuple):
+    """The plain words of a prose: never part of an identifier, a path, a flag or a file name. Equal lists.
+
+    `joined` says whether nothing but white space stands between a word and the next.
+    """
+
+    starts: list[int]
+    texts: list[str]
+    lowers: list[str]
+    joined: list[bool]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A parsed text.
+
+    `regions` holds, by kind, the regions in order of their start; `protected` the ranges (start, end, kind) that no
+    degrader may change unless it names their kind; `prose` is the mask of all natural language, `body` that of
+    running text alone (no headings, no table cells), `code` that of the contents of code blocks; `blocks` are the
+    outermost blocks, where the text may be divided.
+    """
+
+    doc_id: str
+    format: str
+    text: str
+    regions: dict[str, list[Region]]
+    protected: list[tuple[int, int, str]]
+    prose: str
+    body: str
+    code: str
+    blocks: list[Region]
+
+    def within(self, kind: str, start: int, end: int) -> list[Region]:
+        """The regions of a kind that lie wholly in [start, end)."""
+        regions = self.regions.get(kind)
+        if not regions:
+            return []
+        first = bisect_left(regions, (start,))
+        last = bisect_left(regions, (end,), first)
+        found = regions[first:last]
+        return [r for r in found if r.end <= end] if found and max(r.end for r in found) > end else found
+
+    def protected_in(self, start: int, end: int) -> Iterator[tuple[int, int, str]]:
+        """The protected ranges that an edit of [start, end) would touch; an insertion touches what it stands inside."""
+        at = bisect_left(self.protected, (start,))
+        if at and self.protected[at - 1][1] > start:
+            at -= 1
+        for piece in self.protected[at:]:
+            if piece[0] >= end:
+                return
+            yield piece
+
+    def survives(self, start: int, end: int, text: str, touches: Collection[str]) -> bool:
+        """Whether the protected text in [start, end), but for the kinds in `touches`, stands whole in `text`."""
+        kept: Counter[str] = Counter()
+        for left, right, kind in self.protected_in(start, end):
+            if kind in touches:
+                continue
+            if left < start or end < right:
+                return False
+            kept[self.text[left:right]] += 1
+        return all(text.count(piece) >= times for piece, times in kept.items())
+
+    @cached_property
+    def english(self) -> bool:
+        """Whether the prose reads as English: a common function word in twelve words, or too short to tell."""
+        words = [word.lower() for word in _ANY_WORD.findall(self.prose[:2000])]
+        return len(words) < 20 or sum(word in _STOP_WORDS for word in words) * 12 >= len(words)
+
+
+class Unit:
+    """A stretch of a document that becomes the good side of records; offsets stay those of the document.
+
+    `found` keeps, by finder, the places that a slow search has found.
+    """
+
+    def __init__(self, doc: Document, index: int, start: int, end: int, context: str) -> None:
+        self.doc = doc
+        self.index = index
+        self.start = start
+        self.end = end
+        self.context = context
+        self.found: dict[object, list[tuple[int, int, Any]]] = {}
+
+    @cached_property
+    def text(self) -> str:
+        return self.doc.text[self.start : self.end]
+
+    @cached_property
+    def words(self) -> Words:
+        """The plain words of the prose, in order."""
+        pieces = WORD.split(self.doc.prose[self.start : self.end])
+        starts = list(accumulate(map(len, pieces), initial=self.start))
+        texts = pieces[1::2]
+        joined = [gap.isspace() for gap in pieces[2::2]]
+        if joined:
+            joined[-1] = False
+        return Words(starts[1::2][: len(texts)], texts, [text.lower() for text in texts], joined)
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """The different words of the prose, in lower case."""
+        return frozenset(self.words.lowers)
+
+    @cached_property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of region that occur, with `prose`, `body` and `code` for masks that are not blank."""
+        doc = self.doc
+        kinds = {kind for kind in doc.regions if doc.within(kind, self.start, self.end)}
+        kinds.update(name for name in ("prose", "body", "code") if self._shows(getattr(doc, name)))
+        return frozenset(kinds)
+
+    def _shows(self, mask: str) -> bool:
+        return bool(mask[self.start : self.end].strip(INLINE + BLOCK))
+
+    @cached_property
+    def spoken(self) -> str:
+        """The prose in lower case, with spaces for line breaks; as it stands if its length would change."""
+        prose = self.doc.prose[self.start : self.end]
+        lower = prose.lower()
+        return (lower if len(lower) == len(prose) else prose).replace("\n", " ").replace("\r", " ")
+
+    def said(self, phrase: str) -> list[int]:
+        """Where a phrase (lower case, single spaces) stands in the prose, whole, over line breaks too."""
+        return [self.start + at for at in _whole(self.spoken, phrase, 0, len(self.spoken))]
+
+    def mentions(self, token: str) -> list[int]:
+        """Where a token stands whole in the text, in code too: no letter, digit or underscore beside it."""
+        return _whole(self.doc.text, token, self.start, self.end)
+
+    def of(self, *kinds: str) -> list[Region]:
+        """The unit's regions of these kinds, in order."""
+        if len(kinds) == 1:
+            return self.doc.within(kinds[0], self.start, self.end)
+        return sorted(region for kind in kinds for region in self.doc.within(kind, self.start, self.end))
+
+
+def _whole(text: str, token: str, start: int, end: int) -> list[int]:
+    found: list[int] = []
+    at = text.find(token, start, end) if token else -1
+    while at >= 0:
+        after = at + len(token)
+        if not _continues_word(text[at - 1 : at]) and not _continues_word(text[after : after + 1]):
+            found.append(at)
+        at = text.find(token, after, end)
+    return found
+
+
+def _continues_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
+
+
+class Builder:
+    """Collects what a parser finds, in order of position, and makes the Document of it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.regions: dict[str, list[Region]] = {}
+        self.protected: list[tuple[int, int, str]] = []
+        self.shown: list[tuple[int, int, bool, bool]] = []
+        self.code: list[tuple[int, int]] = []
+        self.blocks: list[Region] = []
+
+    def region(
+        self,
+        kind: str,
+        start: int,
+        end: int,
+        inner: tuple[int, int] | None = None,
+        info: str = "",
+        depth: int = 0,
+    ) -> Region:
+        inner_start, inner_end = inner or (start, end)
+        region = Region(start, end, kind, inner_start, inner_end, info, depth)
+        self.regions.setdefault(kind, []).append(region)
+        return region
+
+    def protect(self, start: int, end: int, kind: str) -> None:
+        if end > start:
+            self.protected.append((start, end, kind))
+
+    def show(self, start: int, end: int, *, opens: bool, body: bool) -> None:
+        """Prose in [start, end); `opens` says that a block border lies before it, `body` that it is running text."""
+        if end > start:
+            self.shown.append((start, end, opens, body))
+
+    def show_code(self, start: int, end: int) -> None:
+        if end > start:
+            self.code.append((start, end))
+
+    def document(self, doc_id: str, format: str) -> Document:
+        for regions in self.regions.values():
+            regions.sort()
+        self.blocks.sort()
+        masks = self._mask(body_only=False), self._mask(body_only=True), self._code_mask()
+        prose, body = self._hide_technical(masks[0], masks[1])
+        return Document(
+            doc_id,
+            format,
+            self.text,
+            self.regions,
+            _disjoint(self.protected),
+            prose,
+            body,
+            masks[2],
+            self.blocks,
+        )
+
+    def _mask(self, *, body_only: bool) -> str:
+        out: list[str] = []
+        at, border = 0, True
+        for start, end, opens, body in self.shown:
+            border = border or opens
+            if start < at or (body_only and not body):
+                border = True
+                continue
+            if start > at:
+                out.append((BLOCK if border else INLINE) * (start - at))
+            out.append(self.text[start:end])
+            at, border = end, False
+        out.append(BLOCK * (len(self.text) - at))
+        return "".join(out)
+
+    def _code_mask(self) -> str:
+        out: list[str] = []
+        at = 0
+        for start, end in self.code:
+            if start >= at:
+                out.append(BLOCK * (start - at))
+                out.append(self.text[start:end])
+                at = end
+        out.append(BLOCK * (len(self.text) - at))
+        mask = "".join(out)
+        includes = [(m.start(), m.end(), "") for m in _INCLUDE.finditer(mask)] if "{{" in mask else []
+        return _blank(mask, includes) if includes else mask
+
+    def _hide_technical(self, prose: str, body: str) -> tuple[str, str]:
+        """Blank and protect what no parser reports: bare URLs, paths, identifiers, flags; templates and the like."""
+        found = [
+            (match.start(), match.end(), "directive")
+            for hint, expression in _DIRECTIVES
+            if hint in prose
+            for match in expression.finditer(prose)
+        ]
+        found += _technical_tokens(prose)
+        if not found:
+            return prose, body
+        found = _disjoint(found)
+        self.protected.extend(found)
+        return _blank(prose, found), _blank(body, found)
+
+
+_INCLUDE = re.compile(r"\{\{#[^{}\x01\n]*\}\}")
+_DIRECTIVES = (
+    ("{{", re.compile(r"\{\{(?:[^{}\x01]|\}(?!\})|\{(?!\{))*+\}\}")),
+    ("{%", re.compile(r"\{%(?:[^{%\x01]|%(?!\})|\{(?!%))*+%\}")),
+    ("{", re.compile(r"\{[:#.^][^{}\x01\n]*\}")),
+    (":::", re.compile(r"(?<![^\s\x00\x01]):{3,}[^\n\x01]*")),
+    ("!!!", re.compile(r"(?<![^\s\x00\x01])!!![+?]? [^\n\x01]*")),
+    ("[!", re.compile(r"\[![A-Za-z]+\]")),
+    ("import ", re.compile(r"(?:import(?<![^\x01]import)|export(?<![^\x01]export)) [^\x01]*? from [\"'][^\x01]*")),
+)
+# Each branch begins with a literal, so that the search skips all other characters at the speed of a byte scan.
+_TECHNICAL = re.compile(
+    r"[_@#$\\=~<>%&^|+/]|\.(?=[A-Za-z_]\w)|:(?=[A-Za-z:])|\((?<=\w\()|-(?:(?<=[\s(\x00\x01]-)[A-Za-z]|-\w)"
+)
+_TOKEN_END = re.compile(r"[^\s\x00\x01]*")
+_LONGEST_TOKEN = 500
+
+
+def _technical_tokens(prose: str) -> list[tuple[int, int, str]]:
+    """What no one would spell-check in a prose mask: addresses (`url`); names, paths and flags (`code_span`)."""
+    found: list[tuple[int, int, str]] = []
+    done = 0
+    for match in _TECHNICAL.finditer(prose):
+        at = match.start()
+        if at < done:
+            continue
+        first = max(done, at - _LONGEST_TOKEN)
+        start = 1 + max(prose.rfind(mark, first, at) for mark in (" ", "\n", INLINE, BLOCK))
+        start = max(start, first)
+        done = max(_TOKEN_END.match(prose, at).end(), at + 1)  # type: ignore[union-attr]
+        token = prose[start:done]
+        bare = token.strip("\"'*_,;:!?()[]{}“”‘’").rstrip(".")
+        if len(bare) > 1:
+            start += token.index(bare)
+            found.append((start, start + len(bare), "url" if "://" in bare or "@" in bare else "code_span"))
+    return found
+
+
+def _disjoint(ranges: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """The ranges in order; one that begins inside an earlier one loses the shared part, or goes."""
+    out: list[tuple[int, int, str]] = []
+    at = 0
+    for start, end, kind in sorted(ranges, key=lambda r: (r[0], -r[1])):
+        if end > at:
+            out.append((max(start, at), end, kind))
+            at = end
+    return out
+
+
+def _blank(mask: str, ranges: Sequence[tuple[int, int, str]]) -> str:
+    out: list[str] = []
+    at = 0
+    for start, end, _ in ranges:
+        out.append(mask[at:start])
+        out.append(mask[start:end] if mask[start] == BLOCK else INLINE * (end - start))
+        at = end
+    out.append(mask[at:])
+    return "".join(out)
+
+
+def parse(text: str, *, doc_id: str = "", format: str = "markdown") -> Document:
+    """Parse a text; `format` is `markdown`, `rst` or `text`."""
+    from degraders import markdown, plain, rst
+
+    parsers = {"markdown": markdown.scan, "rst": rst.scan, "text": plain.scan}
+    builder = Builder(text)
+    parsers[format](builder)
+    return builder.document(doc_id, format)
+
+
+def units(doc: Document, *, unit: str = "section", max_chars: int = 2000) -> list[Unit]:
+    """Divide a document: whole (`document`), or at headings, packed greedily up to `max_chars` (`section`).
+
+    A section that is longer is divided between its blocks, a list between its items, never inside one; a heading
+    stays with what follows it. `context` is the trail of the headings above the unit, those inside it left out,
+    so that an error in a heading is never given away.
+    """
+    if unit == "document":
+        return [Unit(doc, 0, 0, len(doc.text), "")] if doc.blocks else []
+    found: list[Unit] = []
+    trail: list[tuple[int, str]] = []
+    for group in _groups(_divisible(doc, max_chars), max_chars):
+        context = " > ".join(title for level, title in trail if not _opens_above(group[0], level))
+        found.append(Unit(doc, len(found), group[0].start, group[-1].end, context))
+        for block in group:
+            if block.kind == "heading":
+                level = int(block.info)
+                trail = [(above, title) for above, title in trail if above < level]
+                trail.append((level, " ".join(doc.text[block.inner_start : block.inner_end].split())))
+    return found
+
+
+def _opens_above(block: Region, level: int) -> bool:
+    """Whether a unit that begins with this block leaves the section of a heading of that level."""
+    return block.kind == "heading" and int(block.info) <= level
+
+
+def _divisible(doc: Document, max_chars: int) -> list[Region]:
+    """The outermost blocks, with a list that is too long replaced by its items."""
+    out: list[Region] = []
+    for block in doc.blocks:
+        items = (
+            doc.within("item", block.start, block.end)
+            if block.kind == "list" and block.end - block.start > max_chars
+            else []
+        )
+        outer = [item for item in items if item.depth == items[0].depth]
+        out.extend(outer or [block])
+    return out
+
+
+def _groups(blocks: Sequence[Region], max_chars: int) -> Iterator[list[Region]]:
+    """Blocks packed into sections, and small sections packed together, up to `max_chars` where that can be."""
+    group: list[Region] = []
+    for section in _sections(blocks):
+        if group and section[-1].end - group[0].start > max_chars:
+            yield group
+            group = []
+        if section[-1].end - section[0].start <= max_chars:
+            group += section
+            continue
+        for block in section:
+            if group and group[-1].kind != "heading" and block.end - group[0].start > max_chars:
+                yield group
+                group = []
+            group.append(block)
+        yield group
+        group = []
+    if group:
+        yield group
+
+
+def _sections(blocks: Sequence[Region]) -> Iterator[list[Region]]:
+    section: list[Region] = []
+    for block in blocks:
+        if block.kind == "heading" and section and section[-1].kind != "heading":
+            yield section
+            section = []
+        section.append(block)
+    if section:
+        yield section

@@ -1,0 +1,192 @@
+"""Splits: near-copies stay together, strangers stay apart, and nothing else has a say."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from degraders.errors import UserError
+from degraders.splits import SPLITS, Assignment, assign, parse_fractions, signature
+
+CLAUSES = "One clause here, another one there."
+FRACTIONS = (0.8, 0.1, 0.1)
+WORDS = """server client request response cache token header module function thread queue worker config option
+default value path folder index table column record query result error warning version release build target
+package import export template render handler signal event timer buffer stream socket""".split()
+VERBS = "reads writes sends drops parses keeps opens closes checks returns stores removes".split()
+
+
+def page(seed: int, sentences: int = 40) -> str:
+    """A page of sentences that no other seed has."""
+    rng = random.Random(seed)
+    lines = [
+        f"The {rng.choice(WORDS)} of the {rng.choice(WORDS)} {rng.choice(VERBS)} each {rng.choice(WORDS)} "
+        f"and the {rng.choice(WORDS)} {rng.randrange(100)} before the {rng.choice(WORDS)}."
+        for _ in range(sentences)
+    ]
+    paragraphs = [" ".join(lines[i : i + 4]) for i in range(0, sentences, 4)]
+    body = "\n\n".join(f"## Part {i}\n\n{textwrap.fill(text, 80)}" for i, text in enumerate(paragraphs))
+    return f"# Guide {seed}\n\nVersion 1.{seed}.0\n\n{body}\n"
+
+
+def typos(text: str, share: float = 0.1) -> str:
+    rng = random.Random(5)
+    sentences = text.split(". ")
+    for i, sentence in enumerate(sentences):
+        if rng.random() < share:
+            at = rng.randrange(1, len(sentence))
+            sentences[i] = sentence[:at] + "x" + sentence[at:]
+    return ". ".join(sentences)
+
+
+NEAR_COPIES: dict[str, Callable[[str], str]] = {
+    "re-wrapped": lambda text: "\n\n".join(textwrap.fill(part, 50) for part in text.split("\n\n")),
+    "indented": lambda text: textwrap.indent(text, "    "),
+    "crlf": lambda text: text.replace("\n", "\r\n"),
+    "headings": lambda text: text.replace("## Part", "## Kapitel über Teil"),
+    "versions": lambda text: text.replace("1.", "27.3."),
+    "typos": typos,
+    "appended": lambda text: text + "\nOne more paragraph, which nobody has seen before, stands at the end.\n",
+    "cut": lambda text: text[len(text) // 5 :],
+}
+
+
+def split_up(texts: dict[str, str], seed: int = 1) -> Assignment:
+    return assign([(doc_id, signature(text)) for doc_id, text in texts.items()], FRACTIONS, seed)
+
+
+@pytest.mark.parametrize("kind", NEAR_COPIES)
+def test_near_copies_are_found(kind: str) -> None:
+    for seed in range(20):
+        found = split_up({"a.md": page(seed), "b.md": NEAR_COPIES[kind](page(seed)), "c.md": page(seed + 100)})
+        assert found.exact + found.near == [["a.md", "b.md"]]
+        assert found.splits["a.md"] == found.splits["b.md"]
+
+
+def test_near_copies_of_scripts_without_spaces_are_found() -> None:
+    rng = random.Random(1)
+    clauses = ["".join(chr(rng.randrange(0x4E00, 0x9000)) for _ in range(9)) for _ in range(60)]
+    copy = ["新" + clause if i % 10 == 0 else clause for i, clause in enumerate(clauses)]
+    found = split_up({"a.md": "，".join(clauses) + "。", "b.md": "，".join(copy) + "。"})
+    assert found.near == [["a.md", "b.md"]]
+
+
+def test_strangers_that_share_boilerplate_stay_apart() -> None:
+    licence = page(999, 8)
+    found = split_up({f"{i}.md": page(i) + licence for i in range(60)})
+    assert found.near == []
+    assert found.exact == []
+
+
+def test_texts_without_clauses_stay_apart() -> None:
+    found = split_up({"a.md": "1.2", "b.md": "3.4", "c.md": "", "d.md": "no", "e.md": "yes"})
+    assert found.near == []
+    assert found.exact == []
+
+
+def test_exact_duplicates_are_told_from_near_copies() -> None:
+    same, other = page(1), page(2)
+    texts = {
+        "a.md": same,
+        "b.md": same.replace("\n", "\r\n"),
+        "c.md": other,
+        "d.md": typos(other),
+        "e.md": page(3),
+    }
+    found = split_up(texts)
+    assert found.exact == [["a.md", "b.md"]]
+    assert found.near == [["c.md", "d.md"]]
+
+
+def test_a_crowd_of_near_copies_is_one_group() -> None:
+    base = page(1, 80)
+    crowd = {f"{i:03}.md": base + page(i + 10, 8) for i in range(150)}
+    assert split_up(crowd).near == [sorted(crowd)]
+
+
+def test_boilerplate_in_a_crowd_is_quick_and_joins_nothing() -> None:
+    rng = random.Random(2)
+    shared = rng.randbytes(64)
+    marks = [(f"{i:04}", rng.randbytes(8) + shared + rng.randbytes(192)) for i in range(500)]
+    assert assign(marks, FRACTIONS, 1).near == []
+
+
+MARKS = {f"{seed}/{kind}.md": signature(NEAR_COPIES[kind](page(seed))) for seed in range(12) for kind in NEAR_COPIES}
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.permutations(sorted(MARKS)), st.integers(0, 1000))
+def test_order_has_no_say(order: list[str], seed: int) -> None:
+    assert assign([(i, MARKS[i]) for i in order], FRACTIONS, seed) == assign(MARKS.items(), FRACTIONS, seed)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sets(st.integers(0, 11)), st.integers(0, 1000))
+def test_other_documents_have_no_say(kept: set[int], seed: int) -> None:
+    some = {doc_id: mark for doc_id, mark in MARKS.items() if int(doc_id.split("/")[0]) in kept}
+    everything = assign(MARKS.items(), FRACTIONS, seed).splits
+    assert assign(some.items(), FRACTIONS, seed).splits == {doc_id: everything[doc_id] for doc_id in some}
+
+
+def test_fractions_are_kept() -> None:
+    rng = random.Random(3)
+    splits = list(assign([(str(i), rng.randbytes(264)) for i in range(4000)], FRACTIONS, 42).splits.values())
+    for name, share in zip(SPLITS, FRACTIONS, strict=True):
+        assert abs(splits.count(name) / len(splits) - share) < 0.02
+
+
+@pytest.mark.parametrize(("fractions", "only"), [((1.0, 0.0, 0.0), "train"), ((0.0, 0.0, 1.0), "test")])
+def test_an_empty_split_gets_nothing(fractions: tuple[float, float, float], only: str) -> None:
+    rng = random.Random(4)
+    marks = [(str(i), rng.randbytes(264)) for i in range(200)]
+    assert set(assign(marks, fractions, 7).splits.values()) == {only}
+
+
+def test_the_seed_has_a_say() -> None:
+    first, second = (assign(MARKS.items(), (0.4, 0.3, 0.3), seed).splits for seed in (1, 2))
+    assert first != second
+
+
+def test_no_documents() -> None:
+    assert assign([], FRACTIONS, 1) == Assignment({}, [], [])
+
+
+def test_signature_is_the_same_in_every_process() -> None:
+    code = f"from degraders.splits import signature; print(signature({CLAUSES!r}).hex())"
+    prints = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1")
+    }
+    assert prints == {signature(CLAUSES).hex() + "\n"}
+
+
+def test_signature_is_the_same_on_every_machine() -> None:
+    # A library that hashes otherwise would move documents from one split to another.
+    mark = signature(CLAUSES)
+    assert len(mark) == 264
+    assert mark.hex().startswith("69170fc5776e317d4c7c055e1aa1bc1c27c25d8b17abc2b65c0d0aed95ee194c")
+
+
+@pytest.mark.parametrize("text", ["0.9,0.05,0.05", "1,0,0", " 0.5, 0.25, 0.25 ", "0.3333333,0.3333333,0.3333333"])
+def test_fractions_are_read(text: str) -> None:
+    assert parse_fractions(text) == tuple(float(part) for part in text.split(","))
+
+
+@pytest.mark.parametrize("text", ["", "1", "0.5,0.5", "0.9,0.2,0.1", "1.2,-0.1,-0.1", "a,b,c", "nan,0,1", "inf,0,0"])
+def test_bad_fractions_are_told(text: str) -> None:
+    with pytest.raises(UserError, match=r"three numbers"):
+        parse_fractions(text)

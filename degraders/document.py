@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +25,6 @@ that open and close it, `target` where a link points to (and definitions), `dire
 MDX, mkdocs and template directives and roles."""
 
 WORD = re.compile(r"((?<![\w-])[A-Za-z]++(?:['’][A-Za-z]++)?+(?!\w))")
-_ANY_WORD = re.compile(r"[^\W\d_]+")
 _STOP_WORDS = frozenset("the of to is a and in for that this with you be are it on as or can not from".split())
 
 
@@ -73,6 +72,12 @@ class Document:
     code: str
     blocks: list[Region]
 
+    @cached_property
+    def newline(self) -> str:
+        """The line end of the text: that of its first line."""
+        first = self.text.find("\n")
+        return "\r\n" if first > 0 and self.text[first - 1] == "\r" else "\n"
+
     def within(self, kind: str, start: int, end: int) -> list[Region]:
         """The regions of a kind that lie wholly in [start, end)."""
         regions = self.regions.get(kind)
@@ -83,31 +88,33 @@ class Document:
         found = regions[first:last]
         return [r for r in found if r.end <= end] if found and max(r.end for r in found) > end else found
 
-    def protected_in(self, start: int, end: int) -> Iterator[tuple[int, int, str]]:
+    def protected_in(self, start: int, end: int) -> list[tuple[int, int, str]]:
         """The protected ranges that an edit of [start, end) would touch; an insertion touches what it stands inside."""
-        at = bisect_left(self.protected, (start,))
-        if at and self.protected[at - 1][1] > start:
-            at -= 1
-        for piece in self.protected[at:]:
-            if piece[0] >= end:
-                return
-            yield piece
+        protected = self.protected
+        first = bisect_left(protected, (start,))
+        if first and protected[first - 1][1] > start:
+            first -= 1
+        last = first
+        while last < len(protected) and protected[last][0] < end:
+            last += 1
+        return protected[first:last]
 
     def survives(self, start: int, end: int, text: str, touches: Collection[str]) -> bool:
         """Whether the protected text in [start, end), but for the kinds in `touches`, stands whole in `text`."""
-        kept: Counter[str] = Counter()
+        kept: Counter[str] | None = None
         for left, right, kind in self.protected_in(start, end):
             if kind in touches:
                 continue
             if left < start or end < right:
                 return False
+            kept = kept or Counter()
             kept[self.text[left:right]] += 1
-        return all(text.count(piece) >= times for piece, times in kept.items())
+        return kept is None or all(text.count(piece) >= times for piece, times in kept.items())
 
     @cached_property
     def english(self) -> bool:
         """Whether the prose reads as English: a common function word in twelve words, or too short to tell."""
-        words = [word.lower() for word in _ANY_WORD.findall(self.prose[:2000])]
+        words = self.prose[:1500].lower().split()
         return len(words) < 20 or sum(word in _STOP_WORDS for word in words) * 12 >= len(words)
 
 
@@ -147,14 +154,17 @@ class Unit:
 
     @cached_property
     def kinds(self) -> frozenset[str]:
-        """The kinds of region that occur, with `prose`, `body` and `code` for masks that are not blank."""
-        doc = self.doc
-        kinds = {kind for kind in doc.regions if doc.within(kind, self.start, self.end)}
-        kinds.update(name for name in ("prose", "body", "code") if self._shows(getattr(doc, name)))
+        """The kinds of region that begin here, with `prose`, `body` and `code` for what the masks show."""
+        kinds = set()
+        for kind, regions in self.doc.regions.items():
+            at = bisect_left(regions, (self.start,))
+            if at < len(regions) and regions[at].start < self.end:
+                kinds.add(kind)
+        if self.words.texts:
+            kinds |= {"prose", "body"}
+        if "code_block" in kinds:
+            kinds.add("code")
         return frozenset(kinds)
-
-    def _shows(self, mask: str) -> bool:
-        return bool(mask[self.start : self.end].strip(INLINE + BLOCK))
 
     @cached_property
     def spoken(self) -> str:
@@ -198,7 +208,7 @@ class Builder:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.regions: dict[str, list[Region]] = {}
+        self.regions: defaultdict[str, list[Region]] = defaultdict(list)
         self.protected: list[tuple[int, int, str]] = []
         self.shown: list[tuple[int, int, bool, bool]] = []
         self.code: list[tuple[int, int]] = []
@@ -215,7 +225,7 @@ class Builder:
     ) -> Region:
         inner_start, inner_end = inner or (start, end)
         region = Region(start, end, kind, inner_start, inner_end, info, depth)
-        self.regions.setdefault(kind, []).append(region)
+        self.regions[kind].append(region)
         return region
 
     def protect(self, start: int, end: int, kind: str) -> None:
@@ -235,33 +245,28 @@ class Builder:
         for regions in self.regions.values():
             regions.sort()
         self.blocks.sort()
-        masks = self._mask(body_only=False), self._mask(body_only=True), self._code_mask()
-        prose, body = self._hide_technical(masks[0], masks[1])
+        prose = self._mask()
+        headings = [(start, end, BLOCK) for start, end, _, body in self.shown if not body and start < end]
+        body = _blank(prose, headings, BLOCK)
+        prose, body = self._hide_technical(prose, body)
+        protected = _disjoint(self.protected)
         return Document(
-            doc_id,
-            format,
-            self.text,
-            self.regions,
-            _disjoint(self.protected),
-            prose,
-            body,
-            masks[2],
-            self.blocks,
+            doc_id, format, self.text, dict(self.regions), protected, prose, body, self._code_mask(), self.blocks
         )
 
-    def _mask(self, *, body_only: bool) -> str:
+    def _mask(self) -> str:
         out: list[str] = []
-        at, border = 0, True
-        for start, end, opens, body in self.shown:
+        at, border, text = 0, True, self.text
+        for start, end, opens, _ in self.shown:
             border = border or opens
-            if start < at or (body_only and not body):
+            if start < at:
                 border = True
                 continue
             if start > at:
                 out.append((BLOCK if border else INLINE) * (start - at))
-            out.append(self.text[start:end])
+            out.append(text[start:end])
             at, border = end, False
-        out.append(BLOCK * (len(self.text) - at))
+        out.append(BLOCK * (len(text) - at))
         return "".join(out)
 
     def _code_mask(self) -> str:
@@ -342,12 +347,12 @@ def _disjoint(ranges: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, st
     return out
 
 
-def _blank(mask: str, ranges: Sequence[tuple[int, int, str]]) -> str:
+def _blank(mask: str, ranges: Sequence[tuple[int, int, str]], blank: str = INLINE) -> str:
+    """The mask with the ranges made blank; what is hidden behind a border of blocks already stays as it is."""
     out: list[str] = []
     at = 0
     for start, end, _ in ranges:
-        out.append(mask[at:start])
-        out.append(mask[start:end] if mask[start] == BLOCK else INLINE * (end - start))
+        out += mask[at:start], mask[start:end] if mask[start] == BLOCK else blank * (end - start)
         at = end
     out.append(mask[at:])
     return "".join(out)
@@ -426,11 +431,20 @@ def _groups(blocks: Sequence[Region], max_chars: int) -> Iterator[list[Region]]:
 
 
 def _sections(blocks: Sequence[Region]) -> Iterator[list[Region]]:
+    """Runs of blocks that begin with a heading, and with the labels and anchors that stand above it."""
     section: list[Region] = []
     for block in blocks:
         if block.kind == "heading" and section and section[-1].kind != "heading":
-            yield section
-            section = []
+            cut = len(section)
+            while cut > 1 and _belongs_below(section[cut - 1]):
+                cut -= 1
+            yield section[:cut]
+            section = section[cut:]
         section.append(block)
     if section:
         yield section
+
+
+def _belongs_below(block: Region) -> bool:
+    """Whether a block above a heading is its anchor or label."""
+    return block.kind in ("html_block", "comment") or (block.kind == "definition" and block.info == "label")

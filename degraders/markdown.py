@@ -135,6 +135,7 @@ class _Scanner:
         if tag.__class__ is not str:
             ((tag, value),) = tag.items()
         if tag in _INLINE_TAGS:
+            self._open_block(start)
             if tag == "Link" or tag == "Image":
                 self.hidden += _names_its_target(value)
             return _Open(tag, value, start, end)
@@ -193,7 +194,15 @@ class _Scanner:
         style = "inline" if link.value["link_type"] == "Inline" else "reference"
         self.builder.region(kind, link.start, link.end, (opening, inner_end), style)
 
+    def _open_block(self, start: int) -> None:
+        """Markup that begins a block: the block's border lies before it."""
+        if self.opens and not self.hidden:
+            self.builder.shown.append((start, start, True, self.body))
+            self.opens = False
+
     def _leaf(self, name: str, value: Any, start: int, end: int) -> None:
+        if name != "Html":
+            self._open_block(start)
         if name == "Code":
             ticks = len(self.text[start:end]) - len(self.text[start:end].lstrip("`"))
             self.builder.region("code_span", start, end, (start + ticks, end - ticks))

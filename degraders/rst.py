@@ -84,7 +84,9 @@ class _Scanner(Blocks):
             self.builder.protect(found.start(), found.end(), "target")
             self._contain(found.start(), found.end(), base, "footnote", found["footnote"])
         elif kind == "target":
-            self._closed("definition", "target", self.extent(i + 1, base))
+            last = self.extent(i + 1, base)
+            label = self.text[self.ends[last - 1] - 1] == ":"
+            self._closed("definition", "target", last, "label" if label else "")
         else:
             self._closed("substitution", "directive", self.extent(i + 1, base))
         return True

@@ -626,3 +626,18 @@ def code_of(doc: Document, block: Region) -> str:
 
 def flat(code: str) -> str:
     return re.sub(r"\s*\n[>\s]*", " ", code).strip().replace("\\|", "|")
+
+
+def test_a_label_or_anchor_stays_with_the_heading_below_it() -> None:
+    rst = "Title\n=====\n\nText of the title.\n\n.. _here:\n\nBelow\n-----\n\nText.\n"
+    markdown = '# Title\n\nText of the title.\n\n<a id="here"></a>\n\n## Below\n\nText.\n'
+    for format, text in (("rst", rst), ("markdown", markdown)):
+        texts = [unit.text for unit in units(parse(text, format=format), max_chars=40)]
+        assert texts[0].endswith("Text of the title.")
+        assert texts[1].startswith((".. _here:", '<a id="here">'))
+
+
+def test_code_that_opens_a_block_is_part_of_it() -> None:
+    doc = parse("A line.\n\n`code` is here.\n\n- `more` is there.\n- [a](b) link.\n")
+    assert doc.prose.count(f"{BLOCK}{INLINE * 6} is") == 2
+    assert f"{BLOCK}{INLINE}a{INLINE * 4} link" in doc.prose

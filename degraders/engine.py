@@ -1,0 +1,243 @@
+"""From a unit of good text to its bad variants: draw the kinds of error, then their places, then apply them.
+
+The only module that decides how many errors a text gets, which, and where. Every draw is keyed by seed, document,
+unit, variant and degrader, so a variant depends on nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import insort
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+from typing import NamedTuple
+
+from degraders.document import Unit
+from degraders.draw import Draw
+from degraders.edits import Edit, Located, apply
+from degraders.registry import Degrader, Fault
+
+SEVERITIES = {"light": 1.2, "medium": 1.6, "heavy": 6.0}
+"""Mean number of errors in a text of up to 2,000 characters; longer texts get more in proportion."""
+
+_CHARS_PER_TEXT = 2000
+_ROUNDS = 12
+_PLACES_PER_TRY = 3
+_HARD_TOKEN = re.compile(
+    r"[a-z]+://[^\s<>()\[\]\"'`]+"  # URLs
+    r"|(?<![\w-])--?[A-Za-z][\w-]*"  # flags
+    r"|[\w~]*(?:[/\\_.@]\w+)+"  # paths, file names, dotted and snake-case names
+    r"|\w*[a-z][A-Z]\w*"  # camel case
+    r"|\w*\d\w*"  # numbers, versions
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run asks for: which degraders, how many errors, and the shares of special records.
+
+    `severity` is the mean number of errors in a text of up to 2,000 characters (at least one); `identity_rate` the
+    share of pairs left as they are; `single_fault_rate` the share with exactly one error, or None to let it follow
+    from the severity; `allow_lossy` lets errors through whose repair nothing in the text tells.
+    """
+
+    degraders: tuple[Degrader, ...]
+    seed: int = 42
+    severity: float = SEVERITIES["medium"]
+    identity_rate: float = 0.05
+    single_fault_rate: float | None = None
+    allow_lossy: bool = False
+
+
+class Error(NamedTuple):
+    """One edit of a variant with what it is; `evidence` is a range of the bad text that holds the right value."""
+
+    located: Located
+    degrader: Degrader
+    recoverable: str
+    evidence: tuple[int, int] | None
+
+
+class Variant(NamedTuple):
+    """A degraded unit: the bad text and its errors, in order. An identity pair has none."""
+
+    bad: str
+    errors: tuple[Error, ...]
+    identity: bool = False
+
+
+@dataclass(slots=True)
+class _Chosen:
+    """An edit on its way into a variant, in offsets of the document; `group` is shared by edits of one fault."""
+
+    edit: Edit
+    degrader: Degrader
+    recoverable: str
+    evidence: tuple[int, int] | None
+    told: bool
+    group: int
+
+    def __lt__(self, other: _Chosen) -> bool:
+        return self.edit.start < other.edit.start
+
+
+@lru_cache(maxsize=4096)
+def _usable(plan: Plan, kinds: frozenset[str], english: bool) -> tuple[tuple[Degrader, ...], tuple[float, ...]]:
+    """The degraders of a plan that units of these kinds may have places for, with their cumulative weights."""
+    usable = tuple(
+        item
+        for item in plan.degraders
+        if item.where.needs & kinds and (plan.allow_lossy or item.recoverable != "D") and (english or not item.english)
+    )
+    return usable, _cumulative(usable)
+
+
+def _cumulative(degraders: Sequence[Degrader]) -> tuple[float, ...]:
+    return tuple(accumulate(item.weight for item in degraders))
+
+
+class Degradation:
+    """The variants of one unit. Remembers which degraders have no place in it, so that none searches twice."""
+
+    def __init__(self, unit: Unit, plan: Plan) -> None:
+        self.unit = unit
+        self.plan = plan
+        self.degraders, self.cumulative = _usable(plan, unit.kinds, unit.doc.english)
+        self.without_place: set[Degrader] = set()
+
+    def variant(self, number: int) -> Variant | None:
+        """The variant of that number, or None if no error finds a place."""
+        unit, plan = self.unit, self.plan
+        draw = Draw(plan.seed, unit.doc.doc_id, unit.index, number)
+        if draw.chance(plan.identity_rate):
+            return Variant(unit.text, (), identity=True)
+        if not self.degraders:
+            return None
+        single = plan.single_fault_rate is not None and draw.chance(plan.single_fault_rate)
+        wanted = 1 if single else self._errors_wanted(draw)
+        chosen = self._choose(draw, wanted, single)
+        while chosen:
+            variant = self._apply(chosen)
+            lost = set() if plan.allow_lossy else _lossy_groups(variant, chosen)
+            if not lost:
+                return variant
+            chosen = [item for item in chosen if item.group not in lost]
+        return None
+
+    def _errors_wanted(self, draw: Draw) -> int:
+        """A geometric number of errors, as people leave them: mostly one, sometimes many."""
+        least = 1 if self.plan.single_fault_rate is None else 2
+        scale = max(1.0, (self.unit.end - self.unit.start) / _CHARS_PER_TEXT)
+        mean = max(float(least), self.plan.severity * scale)
+        count, most, one_more = least, least + int(8 * mean), 1 - 1 / (1 + mean - least)
+        while count < most and draw.chance(one_more):
+            count += 1
+        return count
+
+    def _choose(self, draw: Draw, wanted: int, single: bool) -> list[_Chosen]:
+        """Draw the kinds of error first; the larger ones then claim their places before the smaller."""
+        chosen: list[_Chosen] = []
+        missing = wanted
+        for _ in range(_ROUNDS):
+            kinds = [draw.weighted(self.degraders, self.cumulative) for _ in range(missing)]
+            if missing > 1:
+                kinds.sort(key=_by_size)
+            missing -= sum(self._add_fault(item, draw.fork(item.name), chosen, single) for item in kinds)
+            if not missing:
+                break
+        return chosen
+
+    def _add_fault(self, item: Degrader, draw: Draw, chosen: list[_Chosen], single: bool) -> bool:
+        if item in self.without_place:
+            return False
+        for _ in range(_PLACES_PER_TRY):
+            place = item.where.pick(self.unit, draw)
+            if place is None:
+                self.without_place.add(item)
+                return False
+            result = item.what(place, draw)
+            if result is None:
+                continue
+            if isinstance(result, str):
+                result = Fault((Edit(place.start, place.end, result),))
+            if single and len(result.edits) > 1:
+                continue
+            if self._fits(result, item, chosen):
+                group = len(chosen)
+                class_ = result.recoverable or item.recoverable
+                for edit in result.edits:
+                    insort(chosen, _Chosen(edit, item, class_, result.evidence, result.told, group))
+                return True
+        return False
+
+    def _fits(self, fault: Fault, item: Degrader, chosen: Sequence[_Chosen]) -> bool:
+        """Whether a fault changes something, stays in its unit, off the other edits and off what it may not touch."""
+        unit, doc = self.unit, self.unit.doc
+        if not fault.edits or ((fault.recoverable or item.recoverable) == "D" and not self.plan.allow_lossy):
+            return False
+        taken = [other.edit for other in chosen]
+        for edit in fault.edits:
+            start, end, text = edit.start, edit.end, edit.text
+            if start < unit.start or end > unit.end or doc.text[start:end] == text:
+                return False
+            for other in taken:
+                if start <= other.end and other.start <= end:
+                    return False
+            if not doc.survives(start, end, text, item.touches):
+                return False
+            if fault.evidence and not _keeps(edit, fault.evidence, doc.text):
+                return False
+            taken.append(edit)
+        return True
+
+    def _apply(self, chosen: Sequence[_Chosen]) -> Variant:
+        unit = self.unit
+        bad, located = apply(unit.text, [item.edit for item in chosen], base=unit.start)
+        errors = []
+        for item, place in zip(chosen, located, strict=True):
+            evidence = _in_bad(item.evidence, unit.start, located) if item.evidence else None
+            class_ = item.recoverable
+            if (class_ == "C" and evidence is None) or not (item.told or _told(place, bad, unit.context)):
+                class_, evidence = "D", None
+            errors.append(Error(place, item.degrader, class_, evidence))
+        return Variant(bad, tuple(errors))
+
+
+def _by_size(item: Degrader) -> int:
+    return -item.size
+
+
+def _keeps(edit: Edit, evidence: tuple[int, int], text: str) -> bool:
+    """Whether an edit leaves the evidence alone, or only moves it."""
+    start, end = evidence
+    if edit.end <= start or end <= edit.start:
+        return True
+    return edit.start <= start and end <= edit.end and text[start:end] in edit.text
+
+
+def _in_bad(evidence: tuple[int, int], base: int, located: Sequence[Located]) -> tuple[int, int] | None:
+    """A range of the document's text as a range of the bad text; None if an edit has destroyed it."""
+    start, end = evidence[0] - base, evidence[1] - base
+    shift = 0
+    for place in located:
+        if place.good_end <= start:
+            shift += (place.end - place.start) - (place.good_end - place.good_start)
+        elif place.good_start <= start and end <= place.good_end:
+            at = place.bad.find(place.good[start - place.good_start : end - place.good_start])
+            return (place.start + at, place.start + at + end - start) if at >= 0 else None
+        elif place.good_start < end:
+            return None
+    return start + shift, end + shift
+
+
+def _told(place: Located, bad: str, context: str) -> bool:
+    """The hard-token gate: every number, name, flag, path and URL that was replaced still stands somewhere."""
+    if not place.good or (place.good.isalpha() and place.good[1:].islower()):
+        return True
+    return all(token in place.bad or token in bad or token in context for token in _HARD_TOKEN.findall(place.good))
+
+
+def _lossy_groups(variant: Variant, chosen: Sequence[_Chosen]) -> set[int]:
+    return {item.group for item, error in zip(chosen, variant.errors, strict=True) if error.recoverable == "D"}

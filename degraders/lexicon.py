@@ -1,0 +1,55 @@
+"""The word lists of `degraders/data`: reading them, and putting their words into a text.
+
+Each list is a text file whose first lines, comments, say what it is, its origin and its licence; an entry is
+`good: bad, bad ; tag` (a mapping) or `phrase ; tag` (a list), the tag optional.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+
+
+def _lines(name: str) -> Iterator[tuple[str, str]]:
+    for line in (files("degraders") / "data" / f"{name}.txt").read_text(encoding="utf-8").splitlines():
+        if line.strip() and not line.startswith("#"):
+            entry, _, tag = line.partition(" ; ")
+            yield entry.strip(), tag.strip()
+
+
+@cache
+def mapping(name: str, tag: str | None = None) -> dict[str, tuple[str, ...]]:
+    """A mapping list: good form to its bad forms, likeliest first; with a tag, only the entries that carry it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for entry, entry_tag in _lines(name):
+        if tag is None or tag == entry_tag:
+            good, _, bad = entry.partition(": ")
+            found[good] = tuple(form.strip() for form in bad.split(","))
+    return found
+
+
+@cache
+def tags(name: str) -> dict[str, str]:
+    """The tag of each entry of a mapping list, by its good form."""
+    return {entry.partition(": ")[0]: tag for entry, tag in _lines(name)}
+
+
+@cache
+def phrases(name: str, tag: str | None = None) -> tuple[str, ...]:
+    """A plain list, in the order of the file; with a tag, only the entries that carry it."""
+    return tuple(entry for entry, entry_tag in _lines(name) if tag is None or tag == entry_tag)
+
+
+def like(word: str, model: str) -> str:
+    """The word in the model's case: `like("teh", "The")` is `Teh`; a mixed-case word stays as it is."""
+    if model.isupper() and len(model) > 1:
+        return word.upper()
+    if model[:1].isupper() and word[:1].islower():
+        return word[0].upper() + word[1:]
+    return word
+
+
+def lowered(word: str) -> str:
+    """A sentence's first word as it reads inside one: `Use` becomes `use`, `API` and `I` stay."""
+    return word if word[1:] != word[1:].lower() or word == "I" else word.lower()

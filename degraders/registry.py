@@ -1,0 +1,260 @@
+"""What a degrader is, how one is declared, and how they are looked up.
+
+A degrader says where it could act and what goes wrong there:
+
+    @degrader("spelling.typo", where=words(), does="…", example=("installed", "intsalled"), recoverable="A", severity=1)
+    def typo(place: Place, draw: Draw) -> str | None:
+        ...
+
+It never counts, draws positions, protects code or builds the text: the engine does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import chain
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from degraders.document import PROTECTED, Region, Unit
+from degraders.draw import Draw
+from degraders.edits import Edit
+from degraders.errors import UserError
+
+FAMILIES = ("spelling", "grammar", "style", "markup", "structure", "content", "code", "encoding", "llm")
+
+
+class Place(NamedTuple):
+    """Where a degrader may act: [start, end) of the document's text, with what was found there (a word, a match …)."""
+
+    unit: Unit
+    start: int
+    end: int
+    text: str
+    data: Any = None
+
+
+class Fault(NamedTuple):
+    """What goes wrong, where a plain replacement of the place does not say it.
+
+    `edits` are chosen or refused together. `recoverable` overrides the degrader's class. `evidence` is the range of
+    the document's text that still holds the right value (class C). `told` says that what is replaced can be told
+    from the structure around it (the numbers of a list), so that the hard-token gate need not look for it.
+    """
+
+    edits: tuple[Edit, ...]
+    recoverable: str | None = None
+    evidence: tuple[int, int] | None = None
+    told: bool = False
+
+
+What: TypeAlias = Callable[[Place, Draw], "str | Fault | None"]
+"""The replacement for the place's text, a Fault, or None if nothing can go wrong there."""
+
+
+class Finder(Protocol):
+    """Where a degrader could act. `needs` are the kinds one of which a unit must have for a search to pay."""
+
+    needs: frozenset[str]
+
+    def pick(self, unit: Unit, draw: Draw) -> Place | None:
+        """A place of the unit, drawn at random; None if there is none.
+
+        The search begins at a random point and ends at the first place, so it costs what it finds: a place is the
+        likelier the longer the stretch without one before it.
+        """
+        ...
+
+
+class words:
+    """Plain words of the prose: all of them, or those in a vocabulary, of lower-case words unless `exact`."""
+
+    needs = frozenset({"prose"})
+
+    def __init__(self, vocabulary: Collection[str] | None = None, *, shortest: int = 1, exact: bool = False) -> None:
+        self.vocabulary = frozenset(vocabulary) if vocabulary is not None else None
+        self.lowers = frozenset(word.lower() for word in vocabulary or ())
+        self.shortest = shortest
+        self.exact = exact
+
+    def pick(self, unit: Unit, draw: Draw) -> Place | None:
+        starts, texts, lowers, _ = unit.words
+        vocabulary = self.vocabulary
+        if not texts or (vocabulary is not None and self.lowers.isdisjoint(unit.vocabulary)):
+            return None
+        forms = texts if self.exact else lowers
+        for index in _from(draw.below(len(texts)), len(texts)):
+            if len(texts[index]) >= self.shortest and (vocabulary is None or forms[index] in vocabulary):
+                start, text = starts[index], texts[index]
+                return Place(unit, start, start + len(text), text, index)
+        return None
+
+
+class pattern:
+    """Matches of a regular expression over a mask: `prose`, `body` or `code`."""
+
+    def __init__(self, expression: str, *, over: str = "body", flags: int = 0) -> None:
+        self.expression = re.compile(expression, flags)
+        self.over = over
+        self.needs = frozenset({over})
+
+    def pick(self, unit: Unit, draw: Draw) -> Place | None:
+        mask = getattr(unit.doc, self.over)
+        at = unit.start + draw.below(unit.end - unit.start + 1)
+        match = self.expression.search(mask, at, unit.end) or self.expression.search(mask, unit.start, unit.end)
+        if not match:
+            return None
+        return Place(unit, match.start(), match.end(), unit.doc.text[match.start() : match.end()], match)
+
+
+class regions:
+    """Regions of the given kinds that satisfy a condition."""
+
+    def __init__(self, *kinds: str, when: Callable[[Unit, Region], Any] | None = None) -> None:
+        self.kinds = kinds
+        self.when = when
+        self.needs = frozenset(kinds)
+
+    def pick(self, unit: Unit, draw: Draw) -> Place | None:
+        found = unit.of(*self.kinds)
+        if not found:
+            return None
+        for index in _from(draw.below(len(found)), len(found)):
+            region = found[index]
+            if self.when is None or self.when(unit, region):
+                return Place(unit, region.start, region.end, unit.doc.text[region.start : region.end], region)
+        return None
+
+
+class places:
+    """Places that a function finds, as (start, end, data); `needs` are the kinds one of which must be there."""
+
+    def __init__(self, find: Callable[[Unit], Iterable[tuple[int, int, Any]]], *, needs: Collection[str]) -> None:
+        self.find = find
+        self.needs = frozenset(needs)
+
+    def pick(self, unit: Unit, draw: Draw) -> Place | None:
+        found = unit.found.get(self)
+        if found is None:
+            found = unit.found[self] = list(self.find(unit))
+        if not found:
+            return None
+        start, end, data = draw.choice(found)
+        return Place(unit, start, end, unit.doc.text[start:end], data)
+
+
+class either:
+    """The places of several finders, each as likely to be asked first."""
+
+    def __init__(self, *finders: Finder) -> None:
+        self.finders = finders
+        self.needs = frozenset[str]().union(*(finder.needs for finder in finders))
+
+    def pick(self, unit: Unit, draw: Draw) -> Place | None:
+        order = _from(draw.below(len(self.finders)), len(self.finders))
+        return next((place for index in order if (place := self.finders[index].pick(unit, draw))), None)
+
+
+def _from(first: int, count: int) -> Iterable[int]:
+    """The numbers below `count`, from `first` on and round."""
+    return chain(range(first, count), range(first))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Degrader:
+    """One documentation problem; `name` is `family.problem`, the label of its spans.
+
+    `recoverable` is the class (A–D) of a span that passes the hard-token gate, `severity` 1 (annoys) to 3 (blocks),
+    `touches` the protected kinds it may change, `size` 0 for words, 1 for lines, 2 for blocks (larger ones claim
+    their place first), `weight` how often it is drawn, `english` whether it needs English prose.
+    """
+
+    name: str
+    where: Finder
+    what: What
+    does: str
+    example: tuple[str, str]
+    recoverable: str
+    severity: int
+    touches: frozenset[str]
+    size: int
+    weight: float
+    english: bool
+
+    def __post_init__(self) -> None:
+        if self.family not in FAMILIES or not re.fullmatch(r"[a-z]+\.[a-z_]+", self.name):
+            raise ValueError(f"{self.name}: a name is family.problem, with a family of {', '.join(FAMILIES)}")
+        if self.recoverable not in "ABCD" or self.severity not in (1, 2, 3) or not self.touches <= PROTECTED:
+            raise ValueError(f"{self.name}: bad recoverable class, severity or protected kind")
+
+    @property
+    def family(self) -> str:
+        return self.name.partition(".")[0]
+
+
+_DEGRADERS: dict[str, Degrader] = {}
+
+
+def degrader(
+    name: str,
+    *,
+    where: Finder,
+    does: str,
+    example: tuple[str, str],
+    recoverable: str,
+    severity: int,
+    touches: Collection[str] = (),
+    size: int = 0,
+    weight: float = 1.0,
+    english: bool = True,
+) -> Callable[[What], What]:
+    """Register the decorated function as what goes wrong at one place."""
+
+    def register(what: What) -> What:
+        if name in _DEGRADERS:
+            raise ValueError(f"two degraders are named {name}")
+        _DEGRADERS[name] = Degrader(
+            name, where, what, does, example, recoverable, severity, frozenset(touches), size, weight, english
+        )
+        return what
+
+    return register
+
+
+def all_degraders() -> Mapping[str, Degrader]:
+    """Every degrader by name, in the order of the families."""
+    import degraders.llm
+    import degraders.rules  # noqa: F401  (these declare them)
+
+    return dict(sorted(_DEGRADERS.items(), key=lambda item: FAMILIES.index(item[1].family)))
+
+
+def select(include: Iterable[str] = ("*",), exclude: Iterable[str] = ()) -> tuple[Degrader, ...]:
+    """The degraders that a list of names, families or globs picks.
+
+    Raises UserError where a part of the list picks none, naming those that come near.
+    """
+    known = all_degraders()
+    chosen = {name for part in include for name in _matching(part, known)}
+    chosen -= {name for part in exclude for name in _matching(part, known)}
+    if not chosen:
+        raise UserError("no degrader is left: --exclude takes away all that --degraders picks")
+    return tuple(known[name] for name in known if name in chosen)
+
+
+def _matching(part: str, known: Mapping[str, Degrader]) -> list[str]:
+    found = [
+        name
+        for name, item in known.items()
+        if part in (name, item.family, name.partition(".")[2]) or fnmatchcase(name, part)
+    ]
+    if not found:
+        from difflib import get_close_matches
+
+        short = {name.partition(".")[2]: name for name in known}
+        near = get_close_matches(part, [*known, *short, *FAMILIES], n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else "see --list-degraders"
+        raise UserError(f"unknown degrader {part!r}: {hint}")
+    return found

@@ -1,0 +1,10 @@
+"""The rule-based degraders, by family; importing this package declares them all."""
+
+from importlib import import_module
+
+for _module in (
+    *("spelling", "grammar", "style", "wording", "sentences"),
+    *("markup", "fences", "links", "lists"),
+    *("structure", "content", "code", "encoding"),
+):
+    import_module(f"degraders.rules.{_module}")

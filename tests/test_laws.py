@@ -1,0 +1,180 @@
+"""The three laws, for every degrader: records are exact, deterministic and contained.
+
+Containment is checked against another parser (markdown-it-py) than the one that protects the text.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from support import whole
+
+from degraders.document import Document, Unit, parse, units
+from degraders.engine import Degradation, Plan, Variant
+from degraders.records import faults, record
+from degraders.registry import Degrader, all_degraders
+from degraders.sources import ENDINGS, Source, decode
+
+ROOT = Path(__file__).resolve().parents[1]
+REAL_DOCS = ROOT.parent / "shared" / "data" / "docs"
+DEGRADERS = all_degraders()
+KEEPS_BLOCKS = {"spelling", "grammar", "style"}
+
+
+def sources(folder: Path) -> list[Source]:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in ENDINGS)
+    texts = [(path, decode(path.read_bytes())) for path in paths]
+    return [Source(path.relative_to(folder).as_posix(), ENDINGS[path.suffix], text) for path, text in texts if text]
+
+
+@cache
+def sample_units() -> list[Unit]:
+    return [unit for source in sources(ROOT / "sample_docs") for unit in units(parsed(source))]
+
+
+def parsed(source: Source) -> Document:
+    return parse(source.text, doc_id=source.doc_id, format=source.format)
+
+
+def heavy(items: tuple[Degrader, ...], seed: int) -> Plan:
+    return Plan(items, seed, severity=6.0, identity_rate=0.0, allow_lossy=True)
+
+
+def assert_lawful(unit: Unit, variant: Variant) -> None:
+    row = record(unit, variant, number=0, seed=0, split="train")
+    assert faults(row) == []
+    assert row["good"] == unit.text
+    for span in row["spans"]:
+        assert_token_offsets(row["bad"], span)
+        assert span["bad"] != span["good"]
+        if span["recoverable"] == "C":
+            start, end = span["evidence"]
+            assert 0 <= start < end <= len(row["bad"])
+    for error in variant.errors:
+        assert_contained(unit, error.located.good_start, error.located.good_end, error.located.bad, error.degrader)
+
+
+def assert_token_offsets(bad: str, span: dict[str, Any]) -> None:
+    """A span's tokens are those that it overlaps; one without width has the token around it or none."""
+    at, overlapped = 0, []
+    for number, token in enumerate(bad.split()):
+        at = bad.index(token, at)
+        if at < span["end"] and span["start"] < at + len(token):
+            overlapped.append(number)
+        at += len(token)
+    first, last = span["token_start"], span["token_end"]
+    assert overlapped == list(range(first, last))
+    assert 0 <= first <= last <= len(bad.split())
+
+
+def assert_contained(unit: Unit, start: int, end: int, text: str, item: Degrader) -> None:
+    kept: Counter[str] = Counter()
+    for left, right, kind in unit.doc.protected:
+        left, right = left - unit.start, right - unit.start
+        if left < end and start < right and kind not in item.touches:
+            assert start <= left and right <= end, f"{item.name} cuts into {kind}"
+            kept[unit.text[left:right]] += 1
+    assert all(text.count(piece) >= times for piece, times in kept.items()), f"{item.name} loses protected text"
+
+
+@st.composite
+def spliced(draw: st.DrawFn) -> tuple[str, str]:
+    """A text of one format made of pieces of the sample documents, with something odd between them."""
+    format = draw(st.sampled_from(["markdown", "rst", "text"]))
+    pool = [unit.text for unit in sample_units() if unit.doc.format == format]
+    pieces = draw(st.lists(st.sampled_from(pool), min_size=1, max_size=3))
+    odd = draw(st.text(alphabet="ab `*_[]()<>#-|:$\\\n\t{}\"'.1é中🎉\r", max_size=40))
+    return format, f"\n\n{odd}\n\n".join(pieces)
+
+
+@pytest.mark.parametrize("name", DEGRADERS)
+@settings(max_examples=12, deadline=None)
+@given(made=spliced(), seed=st.integers(0, 2**32))
+def test_every_degrader_obeys_the_laws(name: str, made: tuple[str, str], seed: int) -> None:
+    format, text = made
+    plan = heavy((DEGRADERS[name],), seed)
+    unit = whole(parse(text, doc_id="d", format=format))
+    variant = Degradation(unit, plan).variant(0)
+    again = Degradation(whole(parse(text, doc_id="d", format=format)), plan).variant(0)
+    assert (variant and variant.bad) == (again and again.bad)
+    if variant:
+        assert_lawful(unit, variant)
+        assert {error.degrader.name for error in variant.errors} == {name}
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(max_size=300), format=st.sampled_from(["markdown", "rst", "text"]), seed=st.integers(0, 99))
+def test_any_text_at_all_obeys_the_laws(text: str, format: str, seed: int) -> None:
+    unit = whole(parse(text, doc_id="d", format=format))
+    variant = Degradation(unit, heavy(tuple(DEGRADERS.values()), seed)).variant(0)
+    if variant:
+        assert_lawful(unit, variant)
+
+
+@pytest.mark.parametrize("folder", [ROOT / "sample_docs", pytest.param(REAL_DOCS, marks=pytest.mark.slow)])
+def test_all_documents_obey_the_laws_and_every_degrader_fires(folder: Path) -> None:
+    if not folder.is_dir():
+        pytest.skip(f"{folder.name} is not there")
+    fired: Counter[str] = Counter()
+    plan = heavy(tuple(DEGRADERS.values()), 42)
+    for source in sources(folder):
+        for unit in units(parsed(source)):
+            degradation = Degradation(unit, plan)
+            for number in range(3):
+                variant = degradation.variant(number)
+                if variant:
+                    assert_lawful(unit, variant)
+                    fired.update({error.degrader.name for error in variant.errors})
+    if folder == REAL_DOCS:
+        assert set(DEGRADERS) <= set(fired), set(DEGRADERS) - set(fired)
+
+
+@pytest.mark.parametrize("folder", [ROOT / "sample_docs", pytest.param(REAL_DOCS, marks=pytest.mark.slow)])
+def test_another_parser_finds_the_same_code_after_degrading(folder: Path) -> None:
+    if not folder.is_dir():
+        pytest.skip(f"{folder.name} is not there")
+    kept = tuple(item for item in DEGRADERS.values() if item.family in KEEPS_BLOCKS and not item.touches)
+    plan = heavy(kept, 7)
+    compared = 0
+    for source in sources(folder):
+        if source.format != "markdown" or "{{" in source.text:
+            continue
+        for unit in units(parsed(source)):
+            variant = Degradation(unit, plan).variant(0)
+            if variant:
+                assert code_in(variant.bad) == code_in(unit.text), unit.doc.doc_id
+                compared += 1
+    assert compared > 20
+
+
+def code_in(text: str) -> list[str]:
+    """The contents of fences, indented code and inline code, in order, by markdown-it-py."""
+    found = []
+    for token in MarkdownIt("commonmark").enable("table").parse(text):
+        if token.type in ("fence", "code_block"):
+            found.append(token.content)
+        found += [child.content for child in token.children or () if child.type == "code_inline"]
+    return found
+
+
+def test_another_document_changes_nothing() -> None:
+    """A variant depends on its own document, unit and number alone, whatever was degraded before it."""
+    plan = Plan(tuple(DEGRADERS.values()), 42)
+    first = [Degradation(unit, plan).variant(1) for unit in sample_units()]
+    second = [Degradation(unit, plan).variant(1) for unit in reversed(sample_units())]
+    assert [v and v.bad for v in first] == [v and v.bad for v in reversed(second)]
+
+
+def test_variants_differ_and_seeds_differ() -> None:
+    plan, other = (Plan(tuple(DEGRADERS.values()), seed, identity_rate=0.0) for seed in (1, 2))
+    unit = max(sample_units(), key=lambda unit: len(unit.text))
+    made = {v.bad for n in range(5) if (v := Degradation(unit, plan).variant(n))}
+    assert len(made) == 5
+    assert Degradation(unit, other).variant(0) != Degradation(unit, plan).variant(0)

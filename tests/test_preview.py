@@ -1,0 +1,241 @@
+"""The preview page: both texts stand there whole, every error is marked, only the template's code runs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from degraders.preview import render
+from degraders.registry import FAMILIES
+
+FACTS = [("documents", "3"), ("seed", "42")]
+VOID = {"meta", "link", "input", "br", "img"}
+
+
+def record(name: str, good: str, *edits: tuple[str, str, str], **more: Any) -> dict[str, Any]:
+    """A record whose `edits` are (good text, bad text, label), in the order of the text."""
+    spans: list[dict[str, Any]] = []
+    bad, at = "", 0
+    for old, new, label in edits:
+        start = good.index(old, at) if old else at
+        bad += good[at:start]
+        span = {
+            "start": len(bad),
+            "end": len(bad) + len(new),
+            "good_start": start,
+            "good_end": start + len(old),
+        }
+        tokens = {"token_start": len(bad.split()), "token_end": len((bad + new).split())}
+        kind = {"label": label, "family": label.split(".")[0], "recoverable": "A", "evidence": None}
+        spans.append({**span, **tokens, "bad": new, "good": old, **kind})
+        bad += new
+        at = start + len(old)
+    bad += good[at:]
+    base = {
+        "id": name,
+        "doc_id": f"{name}.md",
+        "format": "markdown",
+        "context": "Guide > Install",
+        "good": good,
+    }
+    labels = sorted({label for *_, label in edits})
+    rest = {"labels": labels, "severity": 0.1, "split": "train", "variant": 0, "seed": 42}
+    return {**base, "bad": bad, "spans": spans, **rest, **more}
+
+
+def page(*records: dict[str, Any]) -> str:
+    return render(records, title="dataset.jsonl", facts=FACTS)
+
+
+class Reader(HTMLParser):
+    """The texts and marks of each card as a browser would have them; fails on elements that do not nest."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[tuple[str, str], str] = {}
+        self.marks: dict[tuple[str, str], list[str]] = {}
+        self.kinds: dict[tuple[str, str], list[str]] = {}
+        self.loads: list[str] = []
+        self.tags: list[str] = []
+        self.feed(source)
+        self.close()
+        assert not self.open
+
+    def where(self) -> tuple[str, str] | None:
+        card = next((its["id"] for tag, its in self.open if tag == "article"), None)
+        side = next((its.get("class") or "good" for tag, its in self.open if tag == "section"), None)
+        inside = any(its.get("class") == "text" for _, its in self.open)
+        return (card, side) if card and side and inside else None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        its = dict(attrs)
+        self.tags.append(tag)
+        self.loads += [value or "" for name, value in attrs if name in {"src", "href", "action", "srcset", "data"}]
+        assert not any(name.startswith("on") for name in its)
+        if tag not in VOID:
+            self.open.append((tag, its))
+        if tag == "mark" and (place := self.where()):
+            self.marks.setdefault(place, []).append("")
+            self.kinds.setdefault(place, []).append(its["class"] or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data: str) -> None:
+        if place := self.where():
+            self.texts[place] = self.texts.get(place, "") + data
+            if any(tag == "mark" for tag, _ in self.open):
+                self.marks[place][-1] += data
+
+
+NASTY = "<script>alert(1)</script> & \"x\" 'y' </mark></div></article> {{cards}} &amp; <!-- <img src=x onerror=x>"
+RECORDS = [
+    record(
+        "plain",
+        "Its parts are received.\n\nThen stop.",
+        ("Its", "It's", "spelling.confusable"),
+        ("received", "recieved", "spelling.misspell_common"),
+        ("Then", "Just", "style.hedge"),
+    ),
+    record(
+        "lost",
+        "Run it.\n\nNow stop.",
+        ("\n\nNow", "", "content.drop_unit"),
+        ("", "  ", "markup.emphasis_blank"),
+    ),
+    record("same", "Nothing is wrong.\n", split="test"),
+    record(
+        "scripts",
+        "重启 🚀👩🏽‍💻 أعد تشغيل\r\nend\r\n",
+        ("🚀", "é\xa0", "encoding.invisible"),
+        ("تشغيل", "تشغل", "spelling.typo"),
+    ),
+    record(NASTY, NASTY + "\n" + NASTY, ("<script>", NASTY, "code.bracket"), ("\n", "\n\n", NASTY), context=NASTY),
+    record("code", "```py\n    a\n```\n", ("    a\n```", "\ta\n", "code.indentation")),
+]
+
+
+@pytest.mark.parametrize("number", range(len(RECORDS)))
+def test_both_texts_stand_whole_with_every_span_marked(number: int) -> None:
+    source, reader = RECORDS[number], Reader(page(*RECORDS))
+    for side in ("bad", "good"):
+        if not source["spans"] and side == "bad":
+            continue
+        place = (f"r{number + 1}", side)
+        assert reader.texts[place] == source[side]
+        assert reader.marks.get(place, []) == [span[side] for span in source["spans"]]
+
+
+def test_what_records_hold_stays_text() -> None:
+    evil = page(record(NASTY, NASTY, context=NASTY, doc_id=NASTY, split=NASTY, format=NASTY))
+    page_of_evil = Reader(render([RECORDS[4]], title=NASTY, facts=[(NASTY, NASTY)]))
+    for reader in (Reader(evil), page_of_evil):
+        assert reader.tags.count("script") == 1
+        assert "img" not in reader.tags
+
+
+def test_the_page_loads_nothing() -> None:
+    source = page(*RECORDS[:4])
+    assert Reader(source).loads == ["data:,"]
+    assert "default-src 'none'" in source
+    assert not re.search(r"https?:|//\w+\.|url\(|@import|fetch\(|XMLHttp|WebSocket", source)
+
+
+def test_an_empty_side_is_a_caret() -> None:
+    reader = Reader(page(RECORDS[1]))
+    assert reader.kinds["r1", "bad"] == ["f-content none", "f-markup"]
+    assert reader.kinds["r1", "good"] == ["f-content block", "f-markup none"]
+
+
+def test_unseen_characters_get_a_sign() -> None:
+    spaces = page(record("a", "a b", ("a b", "a  b", "grammar.punctuation")))
+    assert '>a<i class="s"> </i><i class="s"> </i>b</mark>' in spaces
+    no_break = page(record("a", "a b", ("a b", "a\xa0b\u200b", "encoding.invisible")))
+    assert '>a<i class="v" data-c="NBSP">\xa0</i>b<i class="v" data-c="ZWSP">\u200b</i></mark>' in no_break
+    emoji = page(record("a", "done", ("done", "done 👩🏽‍💻", "style.chatty")))
+    assert ">done 👩🏽‍💻</mark>" in emoji
+
+
+def test_evidence_is_shown() -> None:
+    source = record("a", "Port 1 or port 1.", ("1", "2", "content.stale_number"))
+    source["spans"][0].update(recoverable="C", evidence=[15, 16])
+    html = page(source)
+    assert '<span class="evidence" data-e="1">1</span>.' in html
+    assert "evidence: “1”" in html
+
+
+def test_a_long_error_is_cut_to_where_it_differs() -> None:
+    long = "word " * 100
+    html = page(record("a", long + "right", (long + "right", long + "wrong", "structure.bloat")))
+    listed = re.search(r"<del>(.*?)</del>.*<ins>(.*?)</ins>", html)
+    assert listed
+    assert listed[1].startswith("…")
+    assert listed[1].endswith("word wrong")
+    assert len(listed[1]) < 100
+    assert listed[2].endswith("word right")
+
+
+def test_an_identity_pair_has_one_text() -> None:
+    html = page(RECORDS[2])
+    assert html.count("Nothing is wrong.") == 1
+    assert " data-identity>" in html
+    assert "<mark" not in html.replace("<mark>", "")
+
+
+def test_no_records() -> None:
+    html = page()
+    assert 'id="empty">' in html
+    assert "<article" not in html
+    Reader(html)
+
+
+def test_same_records_same_page() -> None:
+    assert page(*RECORDS) == page(*RECORDS)
+    assert render(iter(RECORDS), title="t", facts=()) == render(RECORDS, title="t", facts=())
+
+
+def test_counts_and_facts() -> None:
+    html = page(*RECORDS[:4])
+    assert "<dt>seed</dt><dd>42</dd>" in html
+    assert re.findall(r'data-family="(\w+)"', html) == list(FAMILIES)
+    assert "</span>spelling <small>3</small>" in html
+    assert '<option value="style.hedge">style.hedge (1)</option>' in html
+    assert '<option value="test">test (1)</option>' in html
+
+
+def test_an_unknown_family_and_half_a_character_are_shown() -> None:
+    html = page(record("a", "ab", ("b", "\0\ud800", "custom.thing")))
+    assert 'data-family="custom"' in html
+    assert 'class="f-other"' in html
+    html.encode("utf-8")
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
+def test_the_address_filters_in_a_browser(tmp_path: Path) -> None:
+    (tmp_path / "preview.html").write_text(page(*RECORDS), encoding="utf-8", newline="")
+    address = (tmp_path / "preview.html").as_uri() + "#family=spelling,content&split=train"
+    command = [
+        str(CHROMIUM),
+        *FLAGS.split(),
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--dump-dom",
+        address,
+    ]
+    dom = subprocess.run(command, capture_output=True, timeout=60, check=True).stdout.decode("utf-8")
+    cards = re.findall(r'<article id="r(\d+)"([^>]*)>', dom)
+    assert [number for number, attributes in cards if " hidden" not in attributes] == ["1", "2", "4"]
+    assert '<b id="shown">3</b>' in dom

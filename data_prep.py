@@ -1,0 +1,348 @@
+#!/usr/bin/env python3
+"""Stage 1: good documents in, realistic bad variants out, every error labelled and located.
+
+    python data_prep.py --input docs/ --output dataset.jsonl
+
+Reads a folder, a file or a data set; signs every document to find near-copies and draws the splits; degrades each
+unit of text n times; writes the records, a manifest and, if asked, a page to look at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from degraders import __version__
+from degraders.errors import UserError
+
+if TYPE_CHECKING:
+    from degraders.pipeline import Settings
+    from degraders.report import Report, Shown
+    from degraders.sources import Job
+    from degraders.splits import Assignment
+
+ROOT = Path(__file__).resolve().parent
+TINY_DOCUMENTS, TINY_UNITS = 6, 3
+PREVIEW_RECORDS = 60
+BYTES_PER_WORKER = 500_000
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stage; returns the exit code: 0 done, 1 bad data or I/O, 2 usage, 130 interrupted."""
+    parser = build_parser()
+    options = parser.parse_args(argv)
+    try:
+        if options.list_degraders:
+            print(table_of_degraders(options))
+            return 0
+        if options.run_tests:
+            return run_tests()
+        if not options.input and not options.hf_dataset:
+            parser.error("name what to read: --input FOLDER_OR_FILE or --hf_dataset NAME")
+        check_usage(parser, options)
+        prepare(options)
+    except UserError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\n{parser.prog}: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{parser.prog}: {where}{error.strerror}; nothing was written", file=sys.stderr)
+        return 1
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line; every option is also understood with underscores for dashes, and the reverse."""
+    parser = argparse.ArgumentParser(
+        prog="data_prep.py",
+        description="Turn good documentation into realistic bad variants, with every error labelled and located.",
+        formatter_class=_Help,
+        allow_abbrev=False,
+    )
+    group = _adder(parser.add_argument_group("input"))
+    group("--input", metavar="PATH", help="folder (.md .mdx .markdown .rst .txt), one file, or JSONL(.gz)")
+    group("--text-field", default="text", metavar="NAME", help="field of a JSONL row or data set that holds the text")
+    group("--hf_dataset", metavar="NAME", help="data set of the Hugging Face hub, or a local folder of one")
+    group("--hf_split", default="train", metavar="NAME", help="split of that data set")
+    group("--max-bytes", type=_whole(1), default=20_000_000, help="skip documents that are larger")
+
+    group = _adder(parser.add_argument_group("output"))
+    group("--output", type=Path, default=Path("dataset.jsonl"), metavar="FILE", help=".jsonl, .jsonl.gz or .parquet")
+    group("--force", action="store_true", help="replace an output that exists")
+    group("--splits", default="0.9,0.05,0.05", metavar="A,B,C", help="shares of train, validation and test")
+    group("--preview", type=Path, metavar="FILE", help="write an HTML page that shows some of the records")
+
+    group = _adder(parser.add_argument_group("degradation"))
+    group("--n-per-doc", type=_whole(1), default=3, metavar="N", help="variants of each unit of text")
+    group("--seed", type=int, default=42, help="the same seed gives the same bytes")
+    group("--degraders", type=_names, nargs="+", metavar="NAME", help="names, families or globs (default: all)")
+    group("--exclude", type=_names, nargs="+", metavar="NAME", help="names, families or globs to leave out")
+    group("--severity", type=_severity, default="medium", help="light, medium, heavy, or mean errors a text")
+    group("--identity-rate", type=_share, default=0.05, metavar="P", help="share of pairs with bad = good")
+    group("--single-fault-rate", type=_share, metavar="P", help="share with exactly one error (default: as it comes)")
+    group("--allow-lossy", action="store_true", help="errors whose repair the text does not tell, too (class D)")
+    group("--unit", choices=("section", "document"), default="section", help="what a record holds")
+    group("--max-chars", type=_whole(200), default=2000, metavar="N", help="pack sections up to this many characters")
+    group("--min-words", type=_whole(0), default=8, metavar="N", help="leave out units with fewer words of prose")
+
+    group = _adder(parser.add_argument_group("running"))
+    group("--workers", type=_whole(1), default=_cores(), metavar="N", help="processes; the output is the same")
+    group("--debug_tiny", action="store_true", help=f"only {TINY_DOCUMENTS} documents, {TINY_UNITS} units of each")
+    group("--list-degraders", action="store_true", help="print every degrader with an example, and stop")
+    group("--run-tests", action="store_true", help="check the installation: tests, sample data set; and stop")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    return parser
+
+
+def check_usage(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Refuse, as wrong usage, what no data could make right; turns the options' texts into values."""
+    from degraders.output import ending
+    from degraders.registry import select
+    from degraders.splits import parse_fractions
+
+    if options.input and options.hf_dataset:
+        parser.error("--input and --hf_dataset exclude each other")
+    try:
+        ending(options.output)
+        options.fractions = parse_fractions(options.splits)
+        options.chosen = select(chain(*(options.degraders or [["*"]])), chain(*(options.exclude or [])))
+    except UserError as error:
+        parser.error(str(error))
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Read, survey, split, degrade, write, report."""
+    from degraders import output, pipeline, splits
+    from degraders.report import Report, Shown, summary
+
+    started = time.monotonic()
+    output.refuse_existing(options.output, force=options.force)
+    settings = settings_of(options)
+    total = input_bytes(options)
+    with pipeline.workers(min(options.workers, 1 + (total or 0) // BYTES_PER_WORKER)) as run:
+        report = Report(settings.degraders)
+        for result in run_over(jobs(options, report), pipeline.Survey(settings.max_bytes), run, "reading", total):
+            report.surveyed(result)
+        assigned = splits.assign(report.signatures, options.fractions, options.seed)
+        shown = Shown(PREVIEW_RECORDS if options.preview else 0)
+        split_jobs = ((job, assigned.splits[job.doc_id]) for job in jobs(options) if job.doc_id in assigned.splits)
+        with output.dataset(options.output, force=options.force) as sink:
+            for batch in run_over(split_jobs, pipeline.Degrade(settings), run, "degrading", report.bytes):
+                sink.write(batch.lines)
+                shown.offer(batch.lines)
+                report.total.count(batch)
+            report.refuse_nothing()
+    seconds = time.monotonic() - started
+    write_companions(options, settings, report, assigned, shown, seconds)
+    written = [path for path in (options.output, options.preview) if path]
+    print(summary(report, assigned, options.fractions, written, seconds))
+
+
+def write_companions(
+    options: argparse.Namespace,
+    settings: Settings,
+    report: Report,
+    assigned: Assignment,
+    shown: Shown,
+    seconds: float,
+) -> None:
+    """The preview, then the manifest: its presence says that the data set is whole."""
+    import orjson
+
+    from degraders import output, preview
+    from degraders.report import manifest
+
+    if options.preview:
+        title = f"Preview of {options.output.name}"
+        output.write_text(options.preview, preview.render(shown.records(), title=title, facts=report.facts(shown)))
+    asked = {
+        "input": options.input or options.hf_dataset,
+        "splits": options.fractions,
+        "debug_tiny": options.debug_tiny,
+    }
+    content = manifest(report, assigned, settings, asked, options.output, seconds)
+    text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    output.write_text(output.beside(options.output, ".manifest.json"), text)
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """What the workers must know of the options."""
+    from degraders.pipeline import Settings
+
+    return Settings(
+        degraders=tuple(item.name for item in options.chosen),
+        seed=options.seed,
+        severity=options.severity,
+        identity_rate=options.identity_rate,
+        single_fault_rate=options.single_fault_rate,
+        allow_lossy=options.allow_lossy,
+        unit=options.unit,
+        max_chars=options.max_chars,
+        min_words=options.min_words,
+        n_per_doc=options.n_per_doc,
+        max_bytes=options.max_bytes,
+        max_units=TINY_UNITS if options.debug_tiny else None,
+    )
+
+
+def jobs(options: argparse.Namespace, report: Report | None = None) -> Iterator[Job]:
+    """The documents to read, in an order that is always the same; what is left out goes to the report."""
+    from degraders import sources
+
+    limits = {"text_field": options.text_field, "max_bytes": options.max_bytes}
+    if options.hf_dataset:
+        found = sources.discover_dataset(options.hf_dataset, options.hf_split, **limits)
+    else:
+        found = sources.discover(Path(options.input), **limits)
+    left = TINY_DOCUMENTS if options.debug_tiny else -1
+    for item in found:
+        if not left:
+            return
+        if isinstance(item, sources.Job):
+            left -= 1
+            yield item
+        elif report:
+            report.skipped(item)
+
+
+def input_bytes(options: argparse.Namespace) -> int | None:
+    """How much there is to read, where that can be told beforehand."""
+    from degraders import sources
+
+    if options.hf_dataset or options.debug_tiny:
+        return None
+    return sources.total_bytes(Path(options.input))
+
+
+def run_over(items: Iterable[Any], work: Any, run: Any, what: str, total: int | None) -> Iterator[Any]:
+    """The results of the work on batches of jobs, in order, under a progress bar (on a terminal's stderr)."""
+    from tqdm import tqdm
+
+    from degraders.pipeline import batches
+
+    sizes: deque[int] = deque()
+
+    def sized(item: Any) -> int:
+        return int((item[0] if isinstance(item, tuple) else item).size)
+
+    def noted(found: Iterable[list[Any]]) -> Iterator[list[Any]]:
+        for batch in found:
+            sizes.append(sum(map(sized, batch)))
+            yield batch
+
+    with tqdm(total=total, desc=what, unit="B", unit_scale=True, leave=False, disable=None) as bar:
+        for result in run(work, noted(batches(items, sized))):
+            bar.update(sizes.popleft())
+            yield result
+
+
+def table_of_degraders(options: argparse.Namespace) -> str:
+    """Every degrader: name, family, class, severity, what it does, an example."""
+    from degraders.registry import all_degraders
+
+    def shown(text: str) -> str:
+        return text.rstrip("\n").replace("\n", "⏎")
+
+    rows = [("name", "family", "class", "severity", "what it does", "example")]
+    for item in all_degraders().values():
+        good, bad = map(shown, item.example)
+        rows.append((item.name, item.family, item.recoverable, str(item.severity), item.does, f"{good} → {bad}"))
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    return "\n".join(
+        "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[5]]) for row in rows
+    )
+
+
+def run_tests() -> int:
+    """Check the installation: this stage's tests, then a data set of the sample documents that obeys the laws."""
+    from degraders.records import faults, read
+
+    print("running the tests of stage 1 ...", flush=True)
+    tests = subprocess.run([sys.executable, "-m", "pytest", "-q", "-m", "not slow", str(ROOT / "tests")], cwd=ROOT)
+    sample = Path("sample_dataset.jsonl")
+    print(f"\nbuilding {sample} from {ROOT.name}/sample_docs ...", flush=True)
+    made = main(["--input", str(ROOT / "sample_docs"), "--output", str(sample), "--force"])
+    broken = [f"{row['id']}: {fault}" for row in read(sample) for fault in faults(row)] if made == 0 else []
+    for line in broken[:10]:
+        print(line, file=sys.stderr)
+    ok = tests.returncode == 0 and made == 0 and not broken
+    print(f"\ntests {'passed' if tests.returncode == 0 else 'FAILED'}; ", end="")
+    print(f"{sample} {'built, every span exact' if made == 0 and not broken else 'FAILED'}")
+    return 0 if ok else 1
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows each default but those that say nothing: none and off."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, False) else super()._get_help_string(action)
+
+
+def _adder(group: Any) -> Callable[..., None]:
+    """`add_argument` that takes each long option with dashes and with underscores, and shows it as it is given."""
+
+    def add(name: str, **settings: Any) -> None:
+        group.add_argument(name, **settings)
+        other = "--" + (name[2:].replace("_", "-") if "_" in name else name[2:].replace("-", "_"))
+        if other != name:
+            dest = name[2:].replace("-", "_")
+            group.add_argument(other, **{**settings, "help": argparse.SUPPRESS, "dest": dest})
+
+    return add
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        return int(text)
+
+    return whole
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return value
+
+
+def _severity(text: str) -> float:
+    from degraders.engine import SEVERITIES
+
+    try:
+        value = SEVERITIES.get(text) or float(text)
+    except ValueError:
+        value = 0.0
+    if not 1 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither light, medium, heavy nor a number from 1 to 100")
+    return value
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

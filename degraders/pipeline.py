@@ -1,0 +1,230 @@
+"""The work of stage 1 that can be shared out: surveying documents, then degrading them, batch by batch.
+
+Both steps are functions of one batch, run in worker processes or in this one; results come back in order, so the
+output is the same whatever the number of workers.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import blake2b
+from multiprocessing import parent_process
+from typing import TypeVar
+
+import orjson
+
+from degraders.document import Unit, parse, units
+from degraders.engine import Degradation, Plan
+from degraders.errors import UserError
+from degraders.records import record
+from degraders.registry import select
+from degraders.sources import Job, Skip, Source, load
+from degraders.splits import signature
+
+A = TypeVar("A")
+B = TypeVar("B")
+_WORK_AHEAD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a worker must know; plain values, so that it travels to another process."""
+
+    degraders: tuple[str, ...]
+    seed: int
+    severity: float
+    identity_rate: float
+    single_fault_rate: float | None
+    allow_lossy: bool
+    unit: str
+    max_chars: int
+    min_words: int
+    n_per_doc: int
+    max_bytes: int
+    max_units: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """A document before any work on it: its identity, what its near-copies share, and a digest of its text."""
+
+    doc_id: str
+    signature: bytes
+    digest: bytes
+    size: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """The records of some documents as JSON lines, with what was counted on the way."""
+
+    lines: bytes = b""
+    good_bytes: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    families: Counter[str] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
+    classes: Counter[str] = field(default_factory=Counter)
+    splits: Counter[str] = field(default_factory=Counter)
+    rejects: Counter[str] = field(default_factory=Counter)
+
+    def count(self, other: Batch) -> None:
+        """Add the counts of another batch to these; its lines are left."""
+        self.good_bytes += other.good_bytes
+        for name in ("counts", "families", "labels", "classes", "splits", "rejects"):
+            getattr(self, name).update(getattr(other, name))
+
+
+class Survey:
+    """Reads documents and signs them, so that near-copies can be found before anything is split."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+
+    def __call__(self, jobs: Sequence[Job]) -> list[Surveyed | Skip]:
+        return [self._surveyed(load(job, max_bytes=self.max_bytes)) for job in jobs]
+
+    def _surveyed(self, source: Source | Skip) -> Surveyed | Skip:
+        if isinstance(source, Skip):
+            return source
+        raw = source.text.encode("utf-8", "surrogatepass")
+        return Surveyed(source.doc_id, signature(source.text), blake2b(raw, digest_size=16).digest(), len(raw))
+
+
+class Degrade:
+    """Degrades batches of (job, split)."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def __call__(self, jobs: Sequence[tuple[Job, str]]) -> Batch:
+        batch = Batch()
+        lines: list[bytes] = []
+        for job, split in jobs:
+            source = load(job, max_bytes=self.settings.max_bytes)
+            if isinstance(source, Skip):
+                batch.rejects["changed while it was read"] += 1
+                continue
+            lines += self._document(source, split, batch)
+        batch.lines = b"".join(lines)
+        return batch
+
+    def _document(self, source: Source, split: str, batch: Batch) -> Iterator[bytes]:
+        settings = self.settings
+        doc = parse(source.text, doc_id=source.doc_id, format=source.format)
+        found = units(doc, unit=settings.unit, max_chars=settings.max_chars)
+        for unit in found[: settings.max_units]:
+            batch.counts["units"] += 1
+            reason = self._unfit(unit)
+            if reason:
+                batch.rejects[reason] += 1
+            else:
+                yield from self._unit(unit, split, batch)
+
+    def _unfit(self, unit: Unit) -> str | None:
+        if self.settings.unit == "section" and unit.end - unit.start > 8 * self.settings.max_chars:
+            return f"unit: a block of over {8 * self.settings.max_chars:,} characters"
+        if len(unit.words.texts) < self.settings.min_words:
+            return f"unit: under {self.settings.min_words} words of prose"
+        return None
+
+    def _unit(self, unit: Unit, split: str, batch: Batch) -> Iterator[bytes]:
+        degradation = Degradation(unit, _plan(self.settings))
+        made: set[str] = set()
+        batch.counts["units kept"] += 1
+        batch.good_bytes += len(unit.text.encode("utf-8", "surrogatepass"))
+        for number in range(self.settings.n_per_doc):
+            variant = degradation.variant(number)
+            if variant is None:
+                batch.rejects["variant: no error finds a place"] += 1
+            elif variant.bad in made and not variant.identity:
+                batch.rejects["variant: the same as another of its unit"] += 1
+            else:
+                made.add(variant.bad)
+                batch.counts["records"] += 1
+                batch.counts["identity pairs"] += variant.identity
+                batch.counts["single-error records"] += len(variant.errors) == 1
+                batch.splits[split] += 1
+                for error in variant.errors:
+                    batch.families[error.degrader.family] += 1
+                    batch.labels[error.degrader.name] += 1
+                    batch.classes[error.recoverable] += 1
+                row = record(unit, variant, number=number, seed=self.settings.seed, split=split)
+                yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+
+
+@cache
+def _plan(settings: Settings) -> Plan:
+    """The plan of some settings, made once a process."""
+    return Plan(
+        select(settings.degraders),
+        settings.seed,
+        settings.severity,
+        settings.identity_rate,
+        settings.single_fault_rate,
+        settings.allow_lossy,
+    )
+
+
+def batches(items: Iterable[A], size: Callable[[A], int], *, most: int = 200_000) -> Iterator[list[A]]:
+    """The items in lists of about `most` bytes, so that every worker has its share of small inputs too."""
+    batch: list[A] = []
+    total = 0
+    for item in items:
+        batch.append(item)
+        total += size(item)
+        if total >= most:
+            yield batch
+            batch, total = [], 0
+    if batch:
+        yield batch
+
+
+@contextmanager
+def workers(count: int) -> Iterator[Callable[[Callable[[A], B], Iterable[A]], Iterator[B]]]:
+    """A map over `count` processes that keeps the order and never works far ahead; in this process for 1."""
+    gc.freeze()
+    if count == 1:
+        yield map
+        return
+    executor = ProcessPoolExecutor(count, initializer=_start_worker)
+    try:
+        yield lambda function, items: _ordered(executor, function, items, count * _WORK_AHEAD)
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """No worker outlives a parent that was killed."""
+    parent = parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
+
+
+def _ordered(executor: ProcessPoolExecutor, function: Callable[[A], B], items: Iterable[A], ahead: int) -> Iterator[B]:
+    pending: deque[Future[B]] = deque()
+    try:
+        for item in items:
+            pending.append(executor.submit(function, item))
+            if len(pending) >= ahead:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    except BrokenProcessPool as error:
+        raise UserError("a worker process died, perhaps for want of memory; try a smaller --workers") from error

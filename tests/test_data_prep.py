@@ -1,0 +1,359 @@
+"""The command line of stage 1, as users meet it: what it writes, what it says, and how it fails."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import data_prep
+from degraders.output import digest
+from degraders.records import FIELDS, SPAN_FIELDS, faults, read
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLES = ROOT / "sample_docs"
+
+
+def prepare(*arguments: object) -> int:
+    return data_prep.main([str(argument) for argument in arguments])
+
+
+def usage(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as exit_:
+        prepare(*arguments)
+    return int(exit_.value.code or 0)
+
+
+def script(*arguments: object, **settings: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "data_prep.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, **settings)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("made") / "dataset.jsonl"
+    assert prepare("--input", SAMPLES, "--output", output, "--preview", output.with_name("preview.html")) == 0
+    return output
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return list(read(path))
+
+
+def test_every_record_is_sound_and_its_keys_stand_in_order(made: Path) -> None:
+    for line in made.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        assert tuple(row) == FIELDS
+        assert all(tuple(span) == SPAN_FIELDS for span in row["spans"])
+        assert faults(row) == []
+        assert row["labels"] == sorted({span["label"] for span in row["spans"]})
+        assert (row["severity"] == 0) == (row["bad"] == row["good"])
+    assert len({row["id"] for row in rows(made)}) == len(rows(made))
+
+
+def test_good_stands_in_its_source_byte_for_byte(made: Path) -> None:
+    for row in rows(made):
+        source = (SAMPLES / row["doc_id"]).read_bytes()
+        assert row["good"].encode() in source
+    assert any("\r\n" in row["good"] for row in rows(made))
+
+
+def test_lossy_errors_are_off_unless_asked(made: Path, tmp_path: Path) -> None:
+    assert not any(span["recoverable"] == "D" for row in rows(made) for span in row["spans"])
+    assert prepare("--input", SAMPLES, "--output", tmp_path / "d.jsonl", "--allow-lossy") == 0
+    assert any(span["recoverable"] == "D" for row in rows(tmp_path / "d.jsonl") for span in row["spans"])
+
+
+def test_the_hard_tokens_of_a_recoverable_error_still_stand_somewhere(made: Path) -> None:
+    for row in rows(made):
+        for span in row["spans"]:
+            numbers = [word for word in span["good"].split() if word.isdecimal()]
+            assert all(number in row["bad"] or number in row["context"] for number in numbers)
+
+
+def test_no_document_stands_in_two_splits(made: Path) -> None:
+    splits: dict[str, set[str]] = {}
+    for row in rows(made):
+        splits.setdefault(row["doc_id"], set()).add(row["split"])
+    assert all(len(names) == 1 for names in splits.values())
+
+
+def test_the_manifest_tells_what_was_done(made: Path) -> None:
+    manifest = json.loads(made.with_name("dataset.manifest.json").read_text(encoding="utf-8"))
+    written = rows(made)
+    counts = manifest["counts"]
+    assert manifest["output"]["sha256"] == digest(made)
+    assert manifest["output"]["records"] == counts["records"] == len(written)
+    assert counts["labels"] | {} == {
+        **dict.fromkeys(counts["labels"], 0),
+        **Counter(span["label"] for row in written for span in row["spans"]),
+    }
+    rejected = sum(count for reason, count in manifest["rejects"].items() if reason.startswith("variant"))
+    assert counts["units kept"] * 3 == len(written) + rejected
+    assert manifest["seed"] == 42 and manifest["version"] and manifest["options"]["n_per_doc"] == 3
+
+
+def test_the_preview_shows_records(made: Path) -> None:
+    page = made.with_name("preview.html").read_text(encoding="utf-8")
+    assert page.count("<article") == 60
+    assert "http://" not in page.split("<article")[0]
+
+
+def test_the_bytes_depend_on_nothing_but_input_options_and_seed(made: Path, tmp_path: Path) -> None:
+    for number, hash_seed in enumerate(("0", "1")):
+        output = tmp_path / f"{number}.jsonl"
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        done = script("--input", SAMPLES, "--output", output, "--workers", 1 + number, env=environment)
+        assert done.returncode == 0, done.stderr
+        assert output.read_bytes() == made.read_bytes()
+
+
+def test_many_processes_write_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_prep, "BYTES_PER_WORKER", 1)
+    for workers in (1, 2, 3):
+        assert prepare("--input", SAMPLES, "--output", tmp_path / f"{workers}.jsonl", "--workers", workers) == 0
+    assert len({(tmp_path / f"{workers}.jsonl").read_bytes() for workers in (1, 2, 3)}) == 1
+
+
+def test_another_document_changes_no_other_records(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for name in ("guide/encryption.md", "guide/retention.md"):
+        (docs / Path(name).name).write_bytes((SAMPLES / name).read_bytes())
+    assert prepare("--input", docs, "--output", tmp_path / "a.jsonl") == 0
+    (docs / "added.md").write_text("# Added\n\nAn added page that says something of its own, at some length.\n")
+    assert prepare("--input", docs, "--output", tmp_path / "b.jsonl") == 0
+    before, after = rows(tmp_path / "a.jsonl"), rows(tmp_path / "b.jsonl")
+    assert before == [row for row in after if row["doc_id"] != "added.md"] != after
+
+
+def test_jsonl_gzip_and_parquet_hold_the_same_records(made: Path, tmp_path: Path) -> None:
+    import pyarrow.parquet
+
+    for ending in ("jsonl.gz", "parquet"):
+        assert prepare("--input", SAMPLES, "--output", tmp_path / f"d.{ending}") == 0
+    assert gzip.decompress((tmp_path / "d.jsonl.gz").read_bytes()) == made.read_bytes()
+    assert pyarrow.parquet.read_table(tmp_path / "d.parquet").to_pylist() == rows(made)
+
+
+def test_jsonl_input(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    good = (SAMPLES / "guide/retention.md").read_text(encoding="utf-8")
+    lines = [{"id": "one", "body": good}, {"id": "two", "other": 1}, {"id": "one", "body": good}]
+    source.write_text("".join(json.dumps(line) + "\n" for line in lines) + "{broken\n")
+    assert prepare("--input", source, "--output", tmp_path / "d.jsonl", "--text-field", "body") == 0
+    assert {row["doc_id"] for row in rows(tmp_path / "d.jsonl")} == {"one"}
+    manifest = json.loads((tmp_path / "d.manifest.json").read_text())
+    assert manifest["skipped"]["documents"] == {"bad row": 2, "duplicate id": 1}
+
+
+def test_shares_are_what_was_asked(tmp_path: Path) -> None:
+    common = ("--input", SAMPLES, "--n-per-doc", 8, "--force", "--output", tmp_path / "d.jsonl")
+    assert prepare(*common, "--identity-rate", 0.5) == 0
+    found = rows(tmp_path / "d.jsonl")
+    assert 0.4 < sum(not row["spans"] for row in found) / len(found) < 0.6
+    assert prepare(*common, "--identity-rate", 0) == 0
+    assert all(row["spans"] for row in rows(tmp_path / "d.jsonl"))
+    assert prepare(*common, "--single-fault-rate", 1, "--identity-rate", 0) == 0
+    assert all(len(row["spans"]) == 1 for row in rows(tmp_path / "d.jsonl"))
+    assert prepare(*common, "--single-fault-rate", 0.5, "--identity-rate", 0) == 0
+    found = rows(tmp_path / "d.jsonl")
+    assert 0.4 < sum(len(row["spans"]) == 1 for row in found) / len(found) < 0.6
+
+
+def test_severity_scales_the_number_of_errors(tmp_path: Path) -> None:
+    means = []
+    for severity in ("light", "medium", "heavy", "20"):
+        assert prepare("--input", SAMPLES, "--output", tmp_path / "d.jsonl", "--force", "--severity", severity) == 0
+        found = rows(tmp_path / "d.jsonl")
+        means.append(sum(len(row["spans"]) for row in found) / len(found))
+    assert means == sorted(means) and means[3] > 4 * means[0]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "excluded", "families"),
+    [
+        (["spelling"], [], {"spelling"}),
+        (["typo"], [], {"spelling"}),
+        (["code.*,encoding"], ["encoding.mojibake"], {"code", "encoding"}),
+    ],
+)
+def test_degraders_by_name_family_or_glob(
+    tmp_path: Path, chosen: list[str], excluded: list[str], families: set[str]
+) -> None:
+    arguments = ["--degraders", *chosen, *(["--exclude", *excluded] if excluded else [])]
+    assert prepare("--input", SAMPLES, "--output", tmp_path / "d.jsonl", *arguments) == 0
+    spans = [span for row in rows(tmp_path / "d.jsonl") for span in row["spans"]]
+    assert {span["family"] for span in spans} == families
+    assert not {span["label"] for span in spans} & set(excluded)
+
+
+def test_debug_tiny_is_a_small_subset(tmp_path: Path, made: Path) -> None:
+    assert prepare("--input", SAMPLES, "--output", tmp_path / "d.jsonl", "--debug_tiny") == 0
+    tiny = rows(tmp_path / "d.jsonl")
+    assert 0 < len(tiny) < len(rows(made)) / 2
+    assert {row["id"] for row in tiny} <= {row["id"] for row in rows(made)}
+
+
+def test_whole_documents(tmp_path: Path) -> None:
+    assert prepare("--input", SAMPLES, "--output", tmp_path / "d.jsonl", "--unit", "document") == 0
+    for row in rows(tmp_path / "d.jsonl"):
+        source = (SAMPLES / row["doc_id"]).read_bytes().removeprefix(b"\xef\xbb\xbf")
+        assert row["good"].encode() == source
+
+
+def test_list_degraders_is_a_table_with_every_degrader(capsys: pytest.CaptureFixture[str]) -> None:
+    from degraders.registry import all_degraders
+
+    assert prepare("--list-degraders") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(all_degraders())
+    assert all(" → " in line for line in lines[1:])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "name what to read"),
+        (["--input", "sample_docs", "--degraders", "speling"], "did you mean spelling"),
+        (["--input", "sample_docs", "--severity", "0.5"], "from 1 to 100"),
+        (["--input", "sample_docs", "--n-per-doc", "0"], "at least 1"),
+        (["--input", "sample_docs", "--identity-rate", "1.5"], "from 0 to 1"),
+        (["--input", "sample_docs", "--splits", "1,2,3"], "sum to 1"),
+        (["--input", "sample_docs", "--output", "out.csv"], ".parquet"),
+        (["--input", "sample_docs", "--no-such-option"], "unrecognized"),
+        (["--input", "sample_docs", "--exclude", "*"], "no degrader is left"),
+        (["--input", "sample_docs", "--hf_dataset", "x"], "exclude each other"),
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert usage(*arguments) == 2
+    error = capsys.readouterr().err
+    assert said in error and "Traceback" not in error
+
+
+def failing(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    assert prepare(*arguments) == 1
+    error = capsys.readouterr().err
+    assert "Traceback" not in error and error.startswith("data_prep.py: ")
+    return error
+
+
+def test_bad_input_exits_with_1_and_leaves_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "out" / "d.jsonl"
+    output.parent.mkdir()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "code_only").mkdir()
+    (tmp_path / "code_only" / "a.md").write_text("```\nx = 1\n```\n")
+    assert "gone" in failing(capsys, "--input", tmp_path / "gone", "--output", output)
+    assert "empty" in failing(capsys, "--input", tmp_path / "empty", "--output", output)
+    assert "no record to write" in failing(capsys, "--input", tmp_path / "code_only", "--output", output)
+    assert "cannot be written" in failing(capsys, "--input", SAMPLES, "--output", tmp_path / "no" / "d.jsonl")
+    assert list(output.parent.iterdir()) == []
+
+
+def test_an_output_that_exists_is_kept_unless_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "d.jsonl"
+    output.write_text("mine")
+    assert "--force" in failing(capsys, "--input", SAMPLES, "--output", output)
+    assert output.read_text() == "mine"
+    assert prepare("--input", SAMPLES, "--output", output, "--force") == 0
+
+
+def test_what_is_good_is_kept_beside_what_is_bad(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    good = (SAMPLES / "guide/retention.md").read_bytes()
+    (docs / "good.md").write_bytes(good)
+    (docs / "latin.md").write_bytes(
+        "# Café\n\nThe café of the naïve coöperation is the façade of the word.\n".encode("latin-1") * 9
+    )
+    (docs / "nul.md").write_bytes(good[:500] + b"\0\0" + good[500:])
+    (docs / "binary.txt").write_bytes(bytes(range(256)) * 40)
+    (docs / "empty.rst").write_bytes(b" \n")
+    (docs / "long.md").write_bytes(b"word " * 1_000_000)
+    (docs / "copy.md").write_bytes(good)
+    (docs / "again").symlink_to(docs)
+    assert prepare("--input", docs, "--output", tmp_path / "d.jsonl", "--max-bytes", 4_000_000) == 0
+    table = capsys.readouterr().out
+    manifest = json.loads((tmp_path / "d.manifest.json").read_text())
+    assert manifest["skipped"]["documents"] == {"binary": 2, "empty": 1, "too large": 1, "folder seen before": 1}
+    assert manifest["duplicates"]["exact"] == [["copy.md", "good.md"]]
+    assert "skipped: binary" in table and "1 groups of the same text" in table
+    assert {row["doc_id"] for row in rows(tmp_path / "d.jsonl")} == {"good.md", "copy.md", "latin.md"}
+
+
+def many_docs(folder: Path, copies: int) -> Path:
+    folder.mkdir()
+    for number in range(copies):
+        for path in SAMPLES.rglob("*.md"):
+            (folder / f"{number}-{path.name}").write_bytes(path.read_bytes())
+    return folder
+
+
+def test_no_room_on_the_disk(tmp_path: Path) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    done = script("--input", SAMPLES, "--output", tmp_path / "d.jsonl", preexec_fn=limit)
+    assert done.returncode == 1
+    assert "nothing was written" in done.stderr and "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_stopped_in_the_middle(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+    docs = many_docs(tmp_path / "docs", 60)
+    output = tmp_path / "out" / "d.jsonl"
+    output.parent.mkdir()
+    command = [sys.executable, str(ROOT / "data_prep.py"), "--input", str(docs), "--output", str(output)]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not list(output.parent.iterdir()) and running.poll() is None:
+        time.sleep(0.01)
+    running.send_signal(sent)
+    _, error = running.communicate(timeout=60)
+    assert running.returncode == code
+    assert not output.exists() and not output.with_name("d.manifest.json").exists()
+    if sent == signal.SIGINT:
+        assert "interrupted" in error and "Traceback" not in error
+        assert list(output.parent.iterdir()) == []
+    assert prepare("--input", SAMPLES, "--output", output, "--debug_tiny") == 0
+    assert sorted(path.name for path in output.parent.iterdir()) == ["d.jsonl", "d.manifest.json"]
+
+
+def test_help_is_instant_and_shows_every_default() -> None:
+    started = time.monotonic()
+    done = script("--help")
+    assert time.monotonic() - started < 2
+    assert done.returncode == 0
+    for shown in ("default: 42", "default: medium", "default: 0.9,0.05,0.05", "default: section"):
+        assert shown in " ".join(done.stdout.split())
+
+
+def test_stage_1_never_imports_torch() -> None:
+    code = (
+        "import sys; sys.modules.update(torch=None, transformers=None, datasets=None, pyarrow=None);"
+        f"import data_prep; sys.exit(data_prep.main(['--input', {str(SAMPLES)!r}, '--output', sys.argv[1]]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "d.jsonl"], cwd=ROOT, capture_output=True, text=True)
+    (ROOT / "d.jsonl").unlink(missing_ok=True)
+    (ROOT / "d.manifest.json").unlink(missing_ok=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_installation_check(tmp_path: Path) -> None:
+    done = script("--run-tests", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "tests passed; sample_dataset.jsonl built, every span exact" in done.stdout
+    assert rows(tmp_path / "sample_dataset.jsonl")

@@ -192,7 +192,7 @@ def batches(items: Iterable[A], size: Callable[[A], int], *, most: int = 200_000
 @contextmanager
 def workers(count: int) -> Iterator[Callable[[Callable[[A], B], Iterable[A]], Iterator[B]]]:
     """A map over `count` processes that keeps the order and never works far ahead; in this process for 1."""
-    gc.freeze()
+    gc.disable()
     if count == 1:
         yield map
         return
@@ -205,7 +205,7 @@ def workers(count: int) -> Iterator[Callable[[Callable[[A], B], Iterable[A]], It
 
 def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.freeze()
+    gc.disable()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import accumulate
+from hashlib import blake2b
+from itertools import accumulate, permutations
 
 import pytest
 from hypothesis import given
@@ -74,9 +75,10 @@ def test_an_edit_cannot_run_backwards() -> None:
 
 def test_draws_are_the_same_everywhere() -> None:
     draw = Draw(42, "guide.md", 0, 1)
-    assert [draw.below(1000) for _ in range(4)] == [0, 522, 307, 990]
-    draw._state = 0
-    assert [draw.below(1 << 32) for _ in range(2)] == [0xE220A839, 0x6E789E6A], "SplitMix64's published first outputs"
+    drawn = [draw.below(1 << 32) for _ in range(18)]
+    blocks = [blake2b(b"42\x1fguide.md\x1f0\x1f1" + bytes([n, 0, 0, 0])).digest() for n in (0, 1)]
+    numbers = [[int.from_bytes(block[i : i + 4], "little") for i in range(0, 64, 4)] for block in blocks]
+    assert drawn == numbers[0][::-1] + numbers[1][::-1][:2]
     assert Draw("a", "b").below(1 << 32) != Draw("ab").below(1 << 32)
 
 
@@ -86,7 +88,7 @@ def test_draws_are_even_and_weighted() -> None:
     assert all(1800 < counts[n] < 2200 for n in range(4))
     weighted = Counter(draw.weighted("abc", list(accumulate((1, 2, 7)))) for _ in range(8000))
     assert weighted["a"] < weighted["b"] < weighted["c"] and 5200 < weighted["c"] < 6000
-    assert sorted(draw.sample(range(5), 5)) == [0, 1, 2, 3, 4]
+    assert {tuple(draw.shuffled("abc")) for _ in range(200)} == set(permutations("abc"))
 
 
 def test_text_that_may_not_be_touched_is_never_touched() -> None:

@@ -302,7 +302,7 @@ def _address_slips(unit: Unit, start: int, end: int, draw: Draw) -> Iterator[Opt
     """A slip in an address that its own form, or the same word elsewhere in the unit, gives away."""
     scheme = _SCHEME.match(unit.doc.text, start, end)
     words = _long_words(unit.doc.text[scheme.end() if scheme else start : end], scheme.end() if scheme else start)
-    for at, word in draw.sample(words, len(words)):
+    for at, word in draw.shuffled(words):
         evidence = _elsewhere(unit, word, at)
         if evidence or word in _KNOWN_HOST_WORDS:
             class_ = "C" if evidence else "A"

@@ -1,0 +1,69 @@
+"""The README's commands, run as they stand, and what it says they print."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from degraders.registry import all_degraders
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+VARIES = re.compile(r"^(time|  +\.|=|\d+ passed|.* passed)")
+
+
+def commands() -> list[tuple[str, list[str]]]:
+    """Each `python …` command of a console block, without the set-up before it, with the lines that follow it."""
+    found = []
+    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            line, *output = part.rstrip("\n").split("\n")
+            command = line.split(" && ")[-1]
+            if command.startswith("python data_prep.py"):
+                found.append((command, output))
+    return found
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder that looks like a clone, with some documents of the user's."""
+    for name in ("data_prep.py", "degraders", "sample_docs", "tests", "pyproject.toml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "sample_docs" / "guide", tmp_path / "docs")
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("command", "output"), commands(), ids=[command for command, _ in commands()])
+def test_command(command: str, output: list[str], checkout: Path) -> None:
+    line = command.replace("python ", f"{sys.executable} ", 1)
+    done = subprocess.run(line, shell=True, cwd=checkout, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    printed = done.stdout.splitlines()
+    for shown in output:
+        if not VARIES.match(shown):
+            assert shown in printed, f"{shown!r} is not in:\n{done.stdout}"
+
+
+def test_there_are_commands_and_output_to_check() -> None:
+    assert len(commands()) >= 3
+    assert any(len(output) > 8 for _, output in commands())
+
+
+def test_the_table_of_degraders_names_them_all() -> None:
+    rows = re.findall(r"^\| (\w+) \| ([\w, ]+) \|$", README, re.MULTILINE)
+    named = {f"{family}.{name}" for family, names in rows for name in names.split(", ")}
+    assert named == set(all_degraders())
+
+
+def test_every_option_named_exists() -> None:
+    import data_prep
+
+    known = set(data_prep.build_parser()._option_string_actions)
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]+", README))
+    assert named <= known, named - known

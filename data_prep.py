@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parent
 TINY_DOCUMENTS, TINY_UNITS = 6, 3
 PREVIEW_RECORDS = 60
 BYTES_PER_WORKER = 500_000
+MOST_WARNINGS = 10
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -146,6 +147,8 @@ def prepare(options: argparse.Namespace) -> None:
                 shown.offer(batch.lines)
                 report.total.count(batch)
             report.refuse_nothing()
+    for warning in report.total.warnings[:MOST_WARNINGS]:
+        print(f"warning: {warning}", file=sys.stderr)
     seconds = time.monotonic() - started
     write_companions(options, settings, report, assigned, shown, seconds)
     written = [path for path in (options.output, options.preview) if path]

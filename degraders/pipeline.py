@@ -10,6 +10,7 @@ import gc
 import os
 import signal
 import threading
+import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -19,12 +20,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
 from multiprocessing import parent_process
+from pathlib import Path
 from typing import TypeVar
 
 import orjson
 
 from degraders.document import Unit, parse, units
-from degraders.engine import Degradation, Plan
+from degraders.engine import Degradation, Plan, Variant
 from degraders.errors import UserError
 from degraders.records import record
 from degraders.registry import select
@@ -76,10 +78,12 @@ class Batch:
     classes: Counter[str] = field(default_factory=Counter)
     splits: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
+    warnings: list[str] = field(default_factory=list)
 
     def count(self, other: Batch) -> None:
         """Add the counts of another batch to these; its lines are left."""
         self.good_bytes += other.good_bytes
+        self.warnings += other.warnings
         for name in ("counts", "families", "labels", "classes", "splits", "rejects"):
             getattr(self, name).update(getattr(other, name))
 
@@ -125,10 +129,11 @@ class Degrade:
         for unit in found[: settings.max_units]:
             batch.counts["units"] += 1
             reason = self._unfit(unit)
-            if reason:
-                batch.rejects[reason] += 1
+            variants = None if reason else self._variants(unit, batch)
+            if variants is None:
+                batch.rejects[reason or "unit: a fault of this tool"] += 1
             else:
-                yield from self._unit(unit, split, batch)
+                yield from self._lines(unit, variants, split, batch)
 
     def _unfit(self, unit: Unit) -> str | None:
         if self.settings.unit == "section" and unit.end - unit.start > 8 * self.settings.max_chars:
@@ -137,13 +142,22 @@ class Degrade:
             return f"unit: under {self.settings.min_words} words of prose"
         return None
 
-    def _unit(self, unit: Unit, split: str, batch: Batch) -> Iterator[bytes]:
+    def _variants(self, unit: Unit, batch: Batch) -> list[Variant | None] | None:
+        """The variants of a unit; None, and a warning, where a degrader fails on it."""
         degradation = Degradation(unit, _plan(self.settings))
+        try:
+            return [degradation.variant(number) for number in range(self.settings.n_per_doc)]
+        except Exception as error:  # one odd text must not cost all the others
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(last.filename).name}:{last.lineno}"
+            batch.warnings.append(f"{unit.doc.doc_id}, unit {unit.index}: {error!r} at {where}; please report it")
+            return None
+
+    def _lines(self, unit: Unit, variants: list[Variant | None], split: str, batch: Batch) -> Iterator[bytes]:
         made: set[str] = set()
         batch.counts["units kept"] += 1
         batch.good_bytes += len(unit.text.encode("utf-8", "surrogatepass"))
-        for number in range(self.settings.n_per_doc):
-            variant = degradation.variant(number)
+        for number, variant in enumerate(variants):
             if variant is None:
                 batch.rejects["variant: no error finds a place"] += 1
             elif variant.bad in made and not variant.identity:

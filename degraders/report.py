@@ -124,6 +124,7 @@ def manifest(
         },
         "skipped": {"documents": dict(report.skips), "other_files": report.other_endings, "examples": report.examples},
         "rejects": dict(total.rejects.most_common()),
+        "warnings": total.warnings,
         "duplicates": {"exact": assigned.exact, "near": assigned.near},
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 2),

@@ -293,6 +293,27 @@ def test_what_is_good_is_kept_beside_what_is_bad(tmp_path: Path, capsys: pytest.
     assert {row["doc_id"] for row in rows(tmp_path / "d.jsonl")} == {"good.md", "copy.md", "latin.md"}
 
 
+def test_a_degrader_that_fails_on_a_text_costs_that_text_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from degraders.engine import Degradation
+
+    variant = Degradation.variant
+
+    def failing(self: Degradation, number: int) -> Any:
+        if self.unit.doc.doc_id == "README.md" and self.unit.index == 1:
+            raise ValueError("odd")
+        return variant(self, number)
+
+    monkeypatch.setattr(Degradation, "variant", failing)
+    assert prepare("--input", SAMPLES, "--output", tmp_path / "d.jsonl", "--workers", 1) == 0
+    said = capsys.readouterr()
+    assert "warning: README.md, unit 1: ValueError('odd')" in said.err
+    assert "rejected: unit: a fault of this tool" in said.out
+    assert not any(row["id"].startswith("README.md:1:") for row in rows(tmp_path / "d.jsonl"))
+    assert any(row["id"].startswith("README.md:0:") for row in rows(tmp_path / "d.jsonl"))
+
+
 def many_docs(folder: Path, copies: int) -> Path:
     folder.mkdir()
     for number in range(copies):

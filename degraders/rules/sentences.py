@@ -87,7 +87,10 @@ def _cut_off(place: Place, tail: str) -> str | None:
 
 
 def _joined(place: Place, head: str, tail: str, draw: Draw) -> str | None:
-    gap, word = re.fullmatch(r"\.(\W*)(\w+)", place.text).groups()  # type: ignore[union-attr]
+    parts = re.fullmatch(r"\.(\W*)(\w+)", place.text)
+    if not parts:
+        return None
+    gap, word = parts.groups()
     lower = word.lower()
     imperative = lower in _VERBS and fits("verb-base", lower, STOP, right_of(place.unit.doc.body, place.end))
     if gap.strip(" \t\r\n>") or (lower not in _STARTERS and not imperative):

@@ -237,10 +237,6 @@ class Builder:
         if end > start:
             self.shown.append((start, end, opens, body))
 
-    def show_code(self, start: int, end: int) -> None:
-        if end > start:
-            self.code.append((start, end))
-
     def document(self, doc_id: str, format: str) -> Document:
         for regions in self.regions.values():
             regions.sort()

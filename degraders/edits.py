@@ -42,11 +42,6 @@ class Located(NamedTuple):
     good: str
 
 
-def disjoint(edits: Sequence[Edit]) -> bool:
-    """Whether edits in order leave at least one character of the good text between any two."""
-    return all(left.end < right.start for left, right in zip(edits, edits[1:], strict=False))
-
-
 def apply(good: str, edits: Sequence[Edit], *, base: int = 0) -> tuple[str, list[Located]]:
     """Apply edits, in order and disjoint, to the good text: the bad text and where each edit stands in it.
 

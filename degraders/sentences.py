@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from degraders.document import BLOCK, Unit
+from degraders.document import Unit
 
 _END = re.compile(r"[.!?][\"')\]”’*_]*(?=[ \n]+[A-Z`*_\"'(\[\x00“‘])")
 _SPACE = re.compile(r"\s*")
@@ -23,11 +23,3 @@ def sentences(unit: Unit, start: int, end: int) -> list[tuple[int, int]]:
     if at < end:
         found.append((at, end))
     return found
-
-
-def block_around(unit: Unit, start: int, end: int) -> tuple[int, int]:
-    """The stretch of running text around a place, up to the borders of its block."""
-    mask = unit.doc.body
-    left = max(mask.rfind(BLOCK, unit.start, start) + 1, unit.start)
-    right = mask.find(BLOCK, end, unit.end)
-    return left, right if right >= 0 else unit.end

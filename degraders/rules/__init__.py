@@ -3,7 +3,7 @@
 from importlib import import_module
 
 for _module in (
-    *("spelling", "grammar", "style", "wording", "sentences"),
+    *("spelling", "grammar", "punctuation", "style", "style_sentences"),
     *("markup", "fences", "links", "lists"),
     *("structure", "content", "code", "encoding"),
 ):

@@ -1,0 +1,209 @@
+"""Words in their context: what stands around a word, and the forms of words; rules are set off by words.
+
+Most places in a text are correct either way, and only in some contexts is the other form clearly an error. So a rule is
+set off by certain words and looks at their context, from the drawn place on, until one finds something to go wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import NamedTuple, TypeAlias
+
+from degraders.document import BLOCK, Unit
+from degraders.draw import Draw
+from degraders.edits import Edit
+from degraders.lexicon import like, mapping, tags
+from degraders.registry import Fault, Place
+
+# Words in their context
+
+
+class At:
+    """A word of a unit, in lower case, with its neighbours; `at[k]` is the word k steps away.
+
+    What more than white space parts from the word is no neighbour: "" stands for it.
+    """
+
+    __slots__ = ("index", "left", "right", "unit", "word")
+
+    def __init__(self, unit: Unit, index: int) -> None:
+        lowers, joined = unit.words.lowers, unit.words.joined
+        self.unit = unit
+        self.index = index
+        self.word = lowers[index]
+        self.left = lowers[index - 1] if joined[index - 1] else ""  # the last word is never joined, so nor is the first
+        self.right = lowers[index + 1] if joined[index] else ""
+
+    def __getitem__(self, step: int) -> str:
+        found, wanted = self.unit.words, self.index + step
+        first, last = (self.index, wanted) if step > 0 else (wanted, self.index)
+        if first < 0 or last >= len(found.lowers) or False in found.joined[first:last]:
+            return ""
+        return found.lowers[wanted]
+
+    def step(self, step: int) -> At:
+        return At(self.unit, self.index + step)
+
+    def before(self, most: int) -> list[str]:
+        """The words before this one, at most so many, as far as only white space parts them."""
+        found, first = self.unit.words, self.index
+        least = max(0, first - most)
+        while first > least and found.joined[first - 1]:
+            first -= 1
+        return found.lowers[first : self.index]
+
+    def start(self, step: int = 0) -> int:
+        return self.unit.words.starts[self.index + step]
+
+    def end(self, step: int = 0) -> int:
+        return self.start(step) + len(self.text(step))
+
+    def text(self, step: int = 0) -> str:
+        return self.unit.words.texts[self.index + step]
+
+    @property
+    def follows(self) -> str:
+        """The first character after the word and white space, as the mask shows it."""
+        end = self.end()
+        return self.unit.doc.prose[end : min(end + 8, self.unit.end)].lstrip()[:1] or BLOCK
+
+    @property
+    def precedes(self) -> str:
+        """The last character before the word and white space, as the mask shows it."""
+        start = self.start()
+        return self.unit.doc.prose[max(start - 8, self.unit.start) : start].rstrip()[-1:] or BLOCK
+
+    def becomes(self, text: str) -> Fault:
+        """The word replaced, in its case."""
+        return Fault((Edit(self.start(), self.end(), like(text, self.text())),))
+
+    def dropped(self) -> Fault | None:
+        """The word gone, with the white space after it; the next word takes over its capital."""
+        if not self.right:
+            return None
+        next_word = self.text(1)
+        if self.text()[0].isupper():
+            if not next_word.islower():
+                return None
+            return Fault((Edit(self.start(), self.end(1), next_word[0].upper() + next_word[1:]),))
+        return Fault((Edit(self.start(), self.start(1), ""),))
+
+    def preceded_by(self, text: str) -> Fault:
+        """Another word before it."""
+        return Fault((Edit(self.start(), self.start(), text + " "),))
+
+
+Rule: TypeAlias = Callable[[At, Draw], "Fault | None"]
+
+
+class Kind(NamedTuple):
+    """A kind of error: how often it is made where it can be, the words that set it off, the rule of what goes wrong."""
+
+    chance: float
+    triggers: Iterable[str]
+    rule: Rule
+
+
+class Kinds:
+    """Kinds of error by the words that set them off: in lower case, or as they stand if `exact`."""
+
+    def __init__(self, *kinds: Kind, exact: bool = False) -> None:
+        self.exact = exact
+        self.by_trigger: dict[str, list[Kind]] = {}
+        for kind in kinds:
+            for word in kind.triggers:
+                self.by_trigger.setdefault(word, []).append(kind)
+
+    def next_fault(self, place: Place, draw: Draw) -> Fault | None:
+        """What goes wrong at the first word from the place on, and round, that sets something off."""
+        forms = place.unit.words.texts if self.exact else place.unit.words.lowers
+        by_trigger = self.by_trigger
+        for index in chain(range(place.data, len(forms)), range(place.data)):
+            if forms[index] not in by_trigger:
+                continue
+            for kind in by_trigger[forms[index]]:
+                fault = kind.rule(At(place.unit, index), draw) if draw.chance(kind.chance) else None
+                if fault:
+                    return fault
+        return None
+
+
+def word_set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Forms
+
+
+def _verb_forms() -> Iterator[tuple[str, str, str, str, str]]:
+    """Base, third person, past, participle and -ing form of each verb."""
+    for base, forms in mapping("verbs").items():
+        if len(forms) >= 4:
+            yield (base, *forms[:4])  # type: ignore[misc]
+
+
+FORMS = {base: (third, past, participle, ing) for base, third, past, participle, ing in _verb_forms()}
+BASE_OF_THIRD = {third: base for base, (third, *_) in FORMS.items()}
+_BASE_OF_PAST = {past: base for base, (_, past, _, _) in FORMS.items()}
+BASE_OF_PARTICIPLE = {participle: base for base, (_, _, participle, _) in FORMS.items() if participle != base}
+BASE_OF_ING = {ing: base for base, (*_, ing) in FORMS.items()}
+PLURAL = {one: many[0] for one, many in mapping("nouns").items() if many[0] != one}
+SINGULAR = {many: one for one, many in PLURAL.items()}
+NOUNS = PLURAL.keys() | SINGULAR.keys()
+
+MASS = word_set(
+    "code data time output input content memory text support access use work help software hardware information"
+    " metadata traffic storage configuration documentation behavior behaviour performance security authentication"
+    " authorization compression encryption validation development production space power control order case practice"
+    " theory detail research knowledge example default logic syntax state error failure version change interest"
+    " overhead concern way experience room view part mind place length size type ownership inheritance concurrency"
+    " testing money paper service language execution communication recovery history latency caching monitoring style"
+    " format lot bit"
+)
+DETERMINERS = word_set(
+    "a an the this that these those its it their your our my his all any each every no some both which them us"
+)
+_NUMBERS = word_set("two three four five six seven eight nine ten twelve")
+MANY = word_set("these those several many multiple various both few numerous different") | _NUMBERS
+ONE = word_set("a an this each every another single")
+AMOUNT = word_set(
+    "number list set kinds types series lot lots collection group pair sequence array couple variety range sorts"
+)
+COLLECTIVE = AMOUNT | word_set(
+    "majority handful plenty rest percentage bunch host half part portion fraction most one kind type sort any all some"
+    " none either neither each subset family team combination total"
+)
+NOUN_TOO = {base for base, tag in tags("verbs").items() if tag == "noun"}
+BE = word_set("is are was were be been being")
+MODALS = word_set(
+    "can will must should may might could would cannot can't won't don't doesn't didn't shouldn't couldn't"
+)
+PREPOSITIONS = word_set(
+    "of in on at for to with from by into as between through without within during before after over under about using"
+    " via than like"
+)
+FUNCTION = (
+    DETERMINERS | PREPOSITIONS | BE | MODALS | MANY | ONE
+    | word_set(
+        "and or but not so if when while where because since until unless then also only just very more most less has"
+        " have had do does did who what how why there here you we they i he she be can"
+    )
+)  # fmt: skip
+_AFTER_NOUN = (
+    PREPOSITIONS | MODALS | BE | word_set("and or that which when if so because while where has have had does do who")
+)
+ENDS = frozenset(".,;:!?)" + BLOCK)
+
+
+def ends_phrase(at: At) -> bool:
+    """Whether a noun is the last word of its phrase, so that its number counts."""
+    return at.right in _AFTER_NOUN if at.right else at.follows in ENDS
+
+
+_JOINS = word_set("and or of nor plus")
+
+
+def joined_subject(at: At, most: int = 5) -> bool:
+    """Whether an `and`, an `of` or the like shortly before leaves the number of a subject open."""
+    return not _JOINS.isdisjoint(at.before(most))

@@ -5,10 +5,12 @@
 
 Runs `data_prep.py` (sections, three variants, all degraders, one process) on the Markdown of a folder and prints
 
-- MB of good text a CPU-second, reading, near-copies, degrading and writing included;
+- MB of good and of bad text a CPU-second, reading, near-copies, degrading and writing included;
 - the ratio to the floor: reading the documents and writing the same records with orjson, nothing else;
 - the ratio, in bad text a CPU-second, to nlpaug's KeyboardAug on the same documents (`pip install nlpaug`);
 - two processes against one, in wall time, and peak memory for ten times the documents.
+
+Figures are medians over the runs, with the least and the most.
 """
 
 from __future__ import annotations
@@ -62,25 +64,36 @@ def copy_markdown(docs: Path, target: Path, copies: int) -> None:
 
 
 def speed(docs: Path, output: Path, runs: int) -> None:
+    """Stage 1, the floor and the peer in turn, so that a machine whose speed drifts slows them alike."""
     texts = [path.read_text(encoding="utf-8") for path in sorted(docs.rglob("*.md"))]
     good = sum(len(text.encode()) for text in texts) / 1e6
-    seconds = median(lambda: degrade(docs, output), runs)
+    degrade(docs, output)
     records = [orjson.loads(line) for line in output.read_bytes().splitlines()]
     bad = sum(len(record["bad"].encode()) for record in records) / 1e6
-    floor = median(lambda: read_and_write(docs, records, output), runs)
     errors = sum(len(record["spans"]) for record in records)
+    peer = nlpaug()
+    stage, floor, peers = [], [], []
+    for _ in range(runs):
+        stage.append(cpu_seconds(lambda: degrade(docs, output)))
+        floor.append(cpu_seconds(lambda: read_and_write(docs, records, output)))
+        if peer:
+            peers.append(cpu_seconds(lambda: [peer(text) for text in texts]))
     show("documents", f"{len(texts)} of Markdown, {good:.2f} MB; {len(records)} records, {errors} errors")
-    rate = bad / seconds
-    show("stage 1", f"{seconds:.2f} CPU-s: {good / seconds:.2f} MB of good text a CPU-s, {rate:.2f} MB of bad text")
-    show(
-        "floor (orjson)",
-        f"{floor:.2f} CPU-s to read and write the same: stage 1 takes {seconds / floor:.1f} times that",
-    )
-    peer = nlpaug_rate(texts)
-    if peer:
-        show("nlpaug keyboard", f"{peer:.2f} MB of bad text a CPU-s: stage 1 makes {rate / peer:.1f} times as much")
+    show("good text", f"{spread([good / s for s in stage])} MB a CPU-second")
+    show("bad text", f"{spread([bad / s for s in stage])} MB a CPU-second")
+    show("against floor", f"{spread([s / f for s, f in zip(stage, floor, strict=True)])} times as long")
+    if peers:
+        ratios = [bad / s / (good / p) for s, p in zip(stage, peers, strict=True)]
+        show(
+            "against nlpaug",
+            f"{spread(ratios)} times as much bad text (it makes {spread([good / p for p in peers])} MB)",
+        )
     else:
-        show("nlpaug keyboard", "not installed: pip install -r benchmarks/requirements.txt")
+        show("against nlpaug", "not installed: pip install -r benchmarks/requirements.txt")
+
+
+def spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 def show(name: str, value: str) -> None:
@@ -103,28 +116,20 @@ def read_and_write(docs: Path, records: list[dict[str, object]], output: Path) -
             file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
 
 
-def median(work: Callable[[], None], runs: int) -> float:
-    """The median CPU time of this process over some runs, after one to warm up; seconds."""
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """The CPU time that this process takes for a piece of work."""
+    started = time.process_time()
     work()
-    taken = []
-    for _ in range(runs):
-        started = time.process_time()
-        work()
-        taken.append(time.process_time() - started)
-    return statistics.median(taken)
+    return time.process_time() - started
 
 
-def nlpaug_rate(texts: list[str]) -> float | None:
-    """MB of bad text that nlpaug's KeyboardAug makes in a CPU-second, one variant a document."""
+def nlpaug() -> Callable[[str], object] | None:
+    """What makes one bad variant of a document with nlpaug's KeyboardAug, if that is installed."""
     try:
         from nlpaug.augmenter.char import KeyboardAug
     except ImportError:
         return None
-    peer = KeyboardAug()
-    started = time.process_time()
-    made = [peer.augment(text) for text in texts]
-    seconds = time.process_time() - started
-    return sum(len(text.encode()) for texts in made for text in texts) / 1e6 / seconds
+    return KeyboardAug().augment  # type: ignore[no-any-return]
 
 
 def workers(docs: Path, output: Path) -> None:
@@ -137,8 +142,7 @@ def workers(docs: Path, output: Path) -> None:
             degrade(docs, output, count)
             taken.append(time.monotonic() - started)
         ratios.append(taken[0] / taken[1])
-    spread = f"{min(ratios):.2f} to {max(ratios):.2f} in three runs on {os.cpu_count()} cores"
-    show("two processes", f"{statistics.median(ratios):.2f} times as fast as one ({spread})")
+    show("two processes", f"{spread(ratios)} times as fast as one, on {os.cpu_count()} cores")
 
 
 def memory(folder: Path, copies: int) -> None:

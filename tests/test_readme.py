@@ -69,6 +69,13 @@ def test_there_are_commands_and_output_to_check() -> None:
     assert any(len(output) > 8 for _, output in commands())
 
 
+def test_the_degrader_shown_does_what_its_example_says() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    check = "from support import outcomes; assert 'They recieve it.' in outcomes('spelling.ie_ei', 'They receive it.')"
+    path = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'tests')!r}]"
+    subprocess.run([sys.executable, "-c", f"{path}\n{code}\n{check}"], check=True)
+
+
 def test_the_table_of_degraders_names_them_all() -> None:
     rows = re.findall(r"^\| (\w+) \| ([\w, ]+) \|$", README, re.MULTILINE)
     named = {f"{family}.{name}" for family, names in rows if family in FAMILIES for name in names.split(", ")}

@@ -131,10 +131,12 @@ def prepare(options: argparse.Namespace) -> None:
     from degraders.report import Report, Shown, summary
 
     started = time.monotonic()
-    output.refuse_existing(options.output, force=options.force)
+    for path in written_by(options):
+        output.refuse_existing(path, force=options.force)
     settings = settings_of(options)
     total = input_bytes(options)
-    with pipeline.workers(min(options.workers, 1 + (total or 0) // BYTES_PER_WORKER)) as run:
+    processes = options.workers if total is None else min(options.workers, 1 + total // BYTES_PER_WORKER)
+    with pipeline.workers(processes) as run:
         report = Report(settings.degraders)
         for result in run_over(jobs(options, report), pipeline.Survey(settings.max_bytes), run, "reading", total):
             report.surveyed(result)
@@ -151,8 +153,12 @@ def prepare(options: argparse.Namespace) -> None:
         print(f"warning: {warning}", file=sys.stderr)
     seconds = time.monotonic() - started
     write_companions(options, settings, report, assigned, shown, seconds)
-    written = [path for path in (options.output, options.preview) if path]
-    print(summary(report, assigned, options.fractions, written, seconds))
+    print(summary(report, assigned, options.fractions, written_by(options), seconds))
+
+
+def written_by(options: argparse.Namespace) -> list[Path]:
+    """The files that the user names to be written."""
+    return [path for path in (options.output, options.preview) if path]
 
 
 def write_companions(
@@ -226,7 +232,9 @@ def input_bytes(options: argparse.Namespace) -> int | None:
     """How much there is to read, where that can be told beforehand."""
     from degraders import sources
 
-    if options.hf_dataset or options.debug_tiny:
+    if options.debug_tiny:
+        return 0
+    if options.hf_dataset:
         return None
     return sources.total_bytes(Path(options.input))
 
@@ -247,7 +255,7 @@ def run_over(items: Iterable[Any], work: Any, run: Any, what: str, total: int | 
             sizes.append(sum(map(sized, batch)))
             yield batch
 
-    with tqdm(total=total, desc=what, unit="B", unit_scale=True, leave=False, disable=None) as bar:
+    with tqdm(total=total or None, desc=what, unit="B", unit_scale=True, leave=False, disable=None) as bar:
         for result in run(work, noted(batches(items, sized))):
             bar.update(sizes.popleft())
             yield result

@@ -146,6 +146,13 @@ def test_jsonl_gzip_and_parquet_hold_the_same_records(made: Path, tmp_path: Path
     assert pyarrow.parquet.read_table(tmp_path / "d.parquet").to_pylist() == rows(made)
 
 
+def test_datasets_reads_a_data_set_as_it_is(made: Path, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    loaded = datasets.load_dataset("json", data_files=str(made), split="train", cache_dir=str(tmp_path))
+    assert loaded.column_names == list(FIELDS)
+    assert loaded.to_list() == rows(made)
+
+
 def test_jsonl_input(tmp_path: Path) -> None:
     source = tmp_path / "in.jsonl"
     good = (SAMPLES / "guide/retention.md").read_text(encoding="utf-8")
@@ -267,7 +274,12 @@ def test_an_output_that_exists_is_kept_unless_forced(tmp_path: Path, capsys: pyt
     output.write_text("mine")
     assert "--force" in failing(capsys, "--input", SAMPLES, "--output", output)
     assert output.read_text() == "mine"
-    assert prepare("--input", SAMPLES, "--output", output, "--force") == 0
+    output.unlink()
+    page = tmp_path / "page.html"
+    page.write_text("mine")
+    assert "--force" in failing(capsys, "--input", SAMPLES, "--output", output, "--preview", page)
+    assert page.read_text() == "mine" and not output.exists()
+    assert prepare("--input", SAMPLES, "--output", output, "--preview", page, "--force") == 0
 
 
 def test_what_is_good_is_kept_beside_what_is_bad(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         if options.list_degraders:
-            print(table_of_degraders(options))
+            print(table_of_degraders())
             return 0
         if options.run_tests:
             return run_tests()
@@ -261,7 +261,7 @@ def run_over(items: Iterable[Any], work: Any, run: Any, what: str, total: int | 
             yield result
 
 
-def table_of_degraders(options: argparse.Namespace) -> str:
+def table_of_degraders() -> str:
     """Every degrader: name, family, class, severity, what it does, an example."""
     from degraders.registry import all_degraders
 

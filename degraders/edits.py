@@ -82,16 +82,6 @@ def _splits_token(text: str, at: int) -> bool:
     return 0 < at < len(text) and not text[at - 1].isspace() and not text[at].isspace()
 
 
-def restore(bad: str, located: Sequence[Located]) -> str:
-    """The good text: each span of the bad text replaced by its `good`."""
-    out: list[str] = []
-    at = 0
-    for span in located:
-        out += bad[at : span.start], span.good
-        at = span.end
-    return "".join([*out, bad[at:]])
-
-
 def align(good: str, bad: str) -> list[Edit]:
     """The edits that turn the good text into the bad one: a token-level Levenshtein alignment, with changes that
     only white space parts joined into one."""

@@ -74,7 +74,6 @@ class _Scanner:
         self.builder = builder
         self.text = builder.text
         self.depth = 0
-        self.headings = 0
         self.opens = True
         self.body = True
         self.in_code = False

@@ -71,7 +71,6 @@ class Batch:
     """The records of some documents as JSON lines, with what was counted on the way."""
 
     lines: bytes = b""
-    good_bytes: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     families: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
@@ -80,9 +79,13 @@ class Batch:
     rejects: Counter[str] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
 
+    def fault(self, where: str, error: Exception) -> None:
+        """Note an error of this tool's own on some text."""
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        self.warnings.append(f"{where}: {error!r} at {Path(last.filename).name}:{last.lineno}; please report it")
+
     def count(self, other: Batch) -> None:
         """Add the counts of another batch to these; its lines are left."""
-        self.good_bytes += other.good_bytes
         self.warnings += other.warnings
         for name in ("counts", "families", "labels", "classes", "splits", "rejects"):
             getattr(self, name).update(getattr(other, name))
@@ -123,10 +126,13 @@ class Degrade:
         return batch
 
     def _document(self, source: Source, split: str, batch: Batch) -> Iterator[bytes]:
-        settings = self.settings
-        doc = parse(source.text, doc_id=source.doc_id, format=source.format)
-        found = units(doc, unit=settings.unit, max_chars=settings.max_chars)
-        for unit in found[: settings.max_units]:
+        try:
+            found = self._units(source)
+        except Exception as error:  # one odd text must not cost all the others
+            batch.fault(source.doc_id, error)
+            batch.rejects["document: a fault of this tool"] += 1
+            return
+        for unit in found:
             batch.counts["units"] += 1
             reason = self._unfit(unit)
             variants = None if reason else self._variants(unit, batch)
@@ -134,6 +140,10 @@ class Degrade:
                 batch.rejects[reason or "unit: a fault of this tool"] += 1
             else:
                 yield from self._lines(unit, variants, split, batch)
+
+    def _units(self, source: Source) -> list[Unit]:
+        doc = parse(source.text, doc_id=source.doc_id, format=source.format)
+        return units(doc, unit=self.settings.unit, max_chars=self.settings.max_chars)[: self.settings.max_units]
 
     def _unfit(self, unit: Unit) -> str | None:
         if self.settings.unit == "section" and unit.end - unit.start > 8 * self.settings.max_chars:
@@ -147,16 +157,13 @@ class Degrade:
         degradation = Degradation(unit, _plan(self.settings))
         try:
             return [degradation.variant(number) for number in range(self.settings.n_per_doc)]
-        except Exception as error:  # one odd text must not cost all the others
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{Path(last.filename).name}:{last.lineno}"
-            batch.warnings.append(f"{unit.doc.doc_id}, unit {unit.index}: {error!r} at {where}; please report it")
+        except Exception as error:  # as above
+            batch.fault(f"{unit.doc.doc_id}, unit {unit.index}", error)
             return None
 
     def _lines(self, unit: Unit, variants: list[Variant | None], split: str, batch: Batch) -> Iterator[bytes]:
         made: set[str] = set()
         batch.counts["units kept"] += 1
-        batch.good_bytes += len(unit.text.encode("utf-8", "surrogatepass"))
         for number, variant in enumerate(variants):
             if variant is None:
                 batch.rejects["variant: no error finds a place"] += 1
@@ -206,7 +213,7 @@ def batches(items: Iterable[A], size: Callable[[A], int], *, most: int = 200_000
 @contextmanager
 def workers(count: int) -> Iterator[Callable[[Callable[[A], B], Iterable[A]], Iterator[B]]]:
     """A map over `count` processes that keeps the order and never works far ahead; in this process for 1."""
-    gc.disable()
+    gc.disable()  # documents hold no cycles, and looking for some takes a tenth of the time
     if count == 1:
         yield map
         return

@@ -22,3 +22,15 @@ def variants(text: str, item: Degrader, *, format: str = "markdown", seeds: int 
 def outcomes(name: str, text: str, *, format: str = "markdown", seeds: int = 200) -> set[str]:
     """The bad texts among `variants`."""
     return {variant.bad for variant in variants(text, all_degraders()[name], format=format, seeds=seeds)}
+
+
+def assert_token_offsets(bad: str, start: int, end: int, first: int, last: int) -> None:
+    """A span's tokens are those that it overlaps; one without width has the token around it, or none."""
+    at, overlapped = 0, []
+    for number, token in enumerate(bad.split()):
+        at = bad.index(token, at)
+        if at < end and start < at + len(token):
+            overlapped.append(number)
+        at += len(token)
+    assert overlapped == list(range(first, last))
+    assert 0 <= first <= last <= len(bad.split())

@@ -326,6 +326,27 @@ def test_a_degrader_that_fails_on_a_text_costs_that_text_alone(
     assert any(row["id"].startswith("README.md:0:") for row in rows(tmp_path / "d.jsonl"))
 
 
+def test_a_text_that_cannot_be_parsed_costs_that_text_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from degraders import markdown
+
+    scan = markdown.scan
+
+    def failing(builder: Any) -> None:
+        if builder.text.startswith("# Retention"):
+            raise ValueError("odd")
+        scan(builder)
+
+    (tmp_path / "docs").mkdir()
+    for name in ("retention.md", "encryption.md"):
+        (tmp_path / "docs" / name).write_bytes((SAMPLES / "guide" / name).read_bytes())
+    monkeypatch.setattr(markdown, "scan", failing)
+    assert prepare("--input", tmp_path / "docs", "--output", tmp_path / "d.jsonl", "--workers", 1) == 0
+    assert "warning: retention.md: ValueError('odd')" in capsys.readouterr().err
+    assert {row["doc_id"] for row in rows(tmp_path / "d.jsonl")} == {"encryption.md"}
+
+
 def many_docs(folder: Path, copies: int) -> Path:
     folder.mkdir()
     for number in range(copies):

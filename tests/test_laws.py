@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from support import whole
+from support import assert_token_offsets, whole
 
 from degraders.document import Document, Unit, parse, units
 from degraders.engine import Degradation, Plan, Variant
@@ -52,26 +51,13 @@ def assert_lawful(unit: Unit, variant: Variant) -> None:
     assert faults(row) == []
     assert row["good"] == unit.text
     for span in row["spans"]:
-        assert_token_offsets(row["bad"], span)
+        assert_token_offsets(row["bad"], span["start"], span["end"], span["token_start"], span["token_end"])
         assert span["bad"] != span["good"]
         if span["recoverable"] == "C":
             start, end = span["evidence"]
             assert 0 <= start < end <= len(row["bad"])
     for error in variant.errors:
         assert_contained(unit, error.located.good_start, error.located.good_end, error.located.bad, error.degrader)
-
-
-def assert_token_offsets(bad: str, span: dict[str, Any]) -> None:
-    """A span's tokens are those that it overlaps; one without width has the token around it or none."""
-    at, overlapped = 0, []
-    for number, token in enumerate(bad.split()):
-        at = bad.index(token, at)
-        if at < span["end"] and span["start"] < at + len(token):
-            overlapped.append(number)
-        at += len(token)
-    first, last = span["token_start"], span["token_end"]
-    assert overlapped == list(range(first, last))
-    assert 0 <= first <= last <= len(bad.split())
 
 
 def assert_contained(unit: Unit, start: int, end: int, text: str, item: Degrader) -> None:

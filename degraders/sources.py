@@ -116,10 +116,10 @@ def discover_dataset(
     name: str, split: str = "train", *, text_field: str = "text", max_bytes: int = MAX_BYTES
 ) -> _Found:
     """Jobs of the rows of a hub or local data set; UserError if it or one of its parts cannot be had."""
-    with _dataset_faults(name):
-        splits = _open_dataset(name)
+    with dataset_faults(name):
+        splits = open_dataset(name)
         if split not in splits:
-            raise UserError(f"{name}: no split {split!r}; it has {', '.join(map(repr, splits))} (--hf_split)")
+            raise no_split(name, split, splits)
         rows = enumerate(splits[split], 1)
         first = next(rows, None)
         if first is None:
@@ -324,7 +324,7 @@ class _Rows:
         if digest in self._seen:
             return Skip(where, Reason.DUPLICATE_ID, doc_id)
         self._seen.add(digest)
-        return Job(doc_id, _row_format(row), len(data) if size is None else size, text=text)
+        return Job(doc_id, row_format(row), len(data) if size is None else size, text=text)
 
 
 def _from_jsonl(path: Path, text_field: str, max_bytes: int) -> _Found:
@@ -371,7 +371,7 @@ def _row_id(row: Mapping[str, Any]) -> str | None:
     return next((value for value in values if isinstance(value, str) and value), None)
 
 
-def _row_format(row: Mapping[str, Any]) -> str:
+def row_format(row: Mapping[str, Any]) -> str:
     """The format that a row names, or that the ending of its path or id implies."""
     named = row.get("format")
     if isinstance(named, str) and named in _FORMATS:
@@ -385,7 +385,12 @@ def _format_of(path: str) -> str | None:
     return ENDINGS.get(PurePosixPath(path).suffix.lower())
 
 
-def _open_dataset(name: str) -> Mapping[str, Iterable[Mapping[str, Any]]]:
+def no_split(name: str, split: str, splits: Iterable[str]) -> UserError:
+    """What to tell of a split that a data set lacks."""
+    return UserError(f"{name}: no split {split!r}; it has {', '.join(map(repr, splits))} (--hf_split)")
+
+
+def open_dataset(name: str) -> Mapping[str, Iterable[Mapping[str, Any]]]:
     """The splits of a data set, by name; rows are read as they are asked for."""
     try:
         datasets = importlib.import_module("datasets")
@@ -401,12 +406,12 @@ def _open_dataset(name: str) -> Mapping[str, Iterable[Mapping[str, Any]]]:
 
 
 @contextmanager
-def _dataset_faults(name: str) -> Iterator[None]:
-    """Turns what the library raises into a UserError."""
+def dataset_faults(name: str, instead: str = "--input") -> Iterator[None]:
+    """Turns what the library raises into a UserError that names the option to use instead."""
     try:
         yield
     except ConnectionError as error:
-        raise UserError(f"{name}: cannot reach the hub; pass a local directory or --input FILE") from error
+        raise UserError(f"{name}: cannot reach the hub; pass a local directory or {instead} FILE") from error
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"{name}: {str(error).strip() or type(error).__name__}") from error
 

@@ -1,0 +1,214 @@
+"""What a model sees and what it shall answer: one `Style` for training and for evaluation.
+
+The style is saved beside the adapter, so that an evaluation asks exactly as the training did. A change of any word
+here needs another `VERSION`: an adapter that learned the old words is then refused instead of misread.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from degraders.errors import UserError
+from degraders.output import write_text
+from degraders.pairs import Pair, Span
+
+VERSION = 1
+STYLES = ("plain", "chat")
+FORMATS = ("good_only", "structured", "edits")
+DIRECTIONS = ("repair", "degrade")
+FILE = "prompt_style.json"
+
+_TASKS = {
+    "repair": "Repair the documentation below. Change only what is wrong.",
+    "degrade": "Write the documentation below with the errors that people make.",
+}
+_FORMS = {
+    "good_only": "",
+    "structured": ' Answer with JSON: {"spans": [[wrong, right, label], ...], "text": the whole text}.',
+    "edits": " Answer with JSON: [[wrong, right], ...], each wrong text as it stands there, and only there.",
+}
+_MOST_CONTEXT = 200
+
+
+class Target(NamedTuple):
+    """The answer that is learned; `mends` are the ranges of its characters that mend something."""
+
+    text: str
+    mends: tuple[tuple[int, int], ...]
+
+
+class Answer(NamedTuple):
+    """What a model made of a text. With a `problem` ("empty", "no JSON", "wrong JSON", "not found", "ambiguous")
+    the text is the input as it was."""
+
+    text: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a model is asked and how it answers; `plain` and `chat` differ only in who wraps the prompt."""
+
+    name: str = "plain"
+    target_format: str = "good_only"
+    direction: str = "repair"
+    version: int = VERSION
+
+    def source(self, pair: Pair) -> str:
+        """The text that is given to the model: the bad one, or the good one to `degrade`."""
+        return pair.good if self.direction == "degrade" else pair.bad
+
+    def prompt(self, text: str, context: str) -> str:
+        """All that stands before the answer; the headings above the text are cut to their last 200 characters."""
+        place = f"\nSection: {context[-_MOST_CONTEXT:]}" if context else ""
+        tail = "" if self.name == "chat" else "\n\n### Answer\n"
+        return f"{_TASKS[self.direction]}{_FORMS[self.target_format]}{place}\n\n### Text\n{text}{tail}"
+
+    def target(self, pair: Pair) -> Target:
+        """The answer to a pair."""
+        text, wanted = self.source(pair), _wanted(pair, self.direction)
+        spans = _towards(pair.spans, self.direction)
+        if self.target_format == "good_only":
+            return Target(wanted, tuple((span.good_start, span.good_end) for span in spans))
+        found = [(*_unique(text, span), span.label) for span in spans]
+        if self.target_format == "edits":
+            answer = _json([item[:2] for item in found])
+            return Target(answer, ((0, len(answer)),))
+        answer = _json({"spans": found, "text": wanted})
+        return Target(answer, ((0, answer.rindex('"text":')),))
+
+    def answer(self, generated: str, text: str) -> Answer:
+        """What an answer makes of a text."""
+        if not generated.strip():
+            return Answer(text, "empty")
+        if self.target_format == "good_only":
+            return Answer(generated)
+        try:
+            value = orjson.loads(generated.strip())
+        except orjson.JSONDecodeError:
+            return Answer(text, "no JSON")
+        if self.target_format == "structured":
+            whole = value.get("text") if isinstance(value, dict) else None
+            return Answer(whole) if isinstance(whole, str) else Answer(text, "wrong JSON")
+        return _edited(text, value)
+
+    def save(self, folder: Path) -> None:
+        """Write the style beside an adapter."""
+        write_text(folder / FILE, json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> Style:
+        """The style of an adapter; UserError if it is absent or another version's."""
+        path = folder / FILE
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            style = cls(**found)
+        except FileNotFoundError as error:
+            raise UserError(f"{path}: is missing; was this adapter made by train_qlora.py?") from error
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"{path}: cannot be read ({error}); train again, or restore the file") from error
+        if style.version != VERSION:
+            raise UserError(f"{path}: prompt style {style.version}, this version asks in style {VERSION}; train again")
+        if style.name not in STYLES or style.target_format not in FORMATS or style.direction not in DIRECTIONS:
+            raise UserError(f"{path}: a prompt style that is not known here: {style}")
+        return style
+
+
+def _wanted(pair: Pair, direction: str) -> str:
+    return pair.bad if direction == "degrade" else pair.good
+
+
+def _towards(spans: Sequence[Span], direction: str) -> Sequence[Span]:
+    """The spans as seen from the source: `bad` is what stands there, `good` what it becomes."""
+    if direction == "repair":
+        return spans
+    return [
+        span._replace(
+            start=span.good_start,
+            end=span.good_end,
+            good_start=span.start,
+            good_end=span.end,
+            bad=span.good,
+            good=span.bad,
+        )
+        for span in spans
+    ]
+
+
+def _unique(text: str, span: Span) -> tuple[str, str]:
+    """The wrong and the right text, with as many words around as make the wrong one stand there only once."""
+    start, end = span.start, span.end
+    while start > 0 or end < len(text):
+        if end > start and text.count(text[start:end]) == 1 and _overlapping_once(text, text[start:end]):
+            break
+        start, end = _word_before(text, start), _word_after(text, end)
+    return text[start:end], text[start : span.start] + span.good + text[span.end : end]
+
+
+def _overlapping_once(text: str, piece: str) -> bool:
+    at = text.find(piece)
+    return text.find(piece, at + 1) < 0
+
+
+def _word_before(text: str, at: int) -> int:
+    """The start of the word that ends at or runs over `at`, or of the one before."""
+    while at > 0 and text[at - 1].isspace():
+        at -= 1
+    while at > 0 and not text[at - 1].isspace():
+        at -= 1
+    return at
+
+
+def _word_after(text: str, at: int) -> int:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    while at < len(text) and not text[at].isspace():
+        at += 1
+    return at
+
+
+def _edited(text: str, value: Any) -> Answer:
+    """A text with edits applied: each wrong text must stand in it once, and none in another's place."""
+    ranges: list[tuple[int, int, str]] = []
+    if not isinstance(value, list):
+        return Answer(text, "wrong JSON")
+    for edit in value:
+        if not (isinstance(edit, list) and len(edit) == 2 and all(isinstance(part, str) for part in edit)):
+            return Answer(text, "wrong JSON")
+        wrong, right = edit
+        at = text.find(wrong)
+        if at < 0:
+            return Answer(text, "not found")
+        if not _overlapping_once(text, wrong):
+            return Answer(text, "ambiguous")
+        ranges.append(_trimmed(at, wrong, right))
+    return _applied(text, sorted(ranges))
+
+
+def _trimmed(at: int, wrong: str, right: str) -> tuple[int, int, str]:
+    """The change alone, without the words around it, so that neighbours do not stand in each other's way."""
+    most = min(len(wrong), len(right))
+    left = next((i for i in range(most) if wrong[i] != right[i]), most)
+    tail = next((i for i in range(most - left) if wrong[-1 - i] != right[-1 - i]), most - left)
+    return at + left, at + len(wrong) - tail, right[left : len(right) - tail]
+
+
+def _applied(text: str, ranges: Sequence[tuple[int, int, str]]) -> Answer:
+    pieces: list[str] = []
+    at = 0
+    for start, end, right in ranges:
+        if start < at:
+            return Answer(text, "ambiguous")
+        pieces += text[at:start], right
+        at = end
+    return Answer("".join([*pieces, text[at:]]))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

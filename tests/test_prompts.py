@@ -1,0 +1,93 @@
+"""Prompt styles: what is asked, what is learned, and what an answer makes of a text."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from degraders.errors import UserError
+from degraders.pairs import Pair, aligned
+from degraders.prompts import DIRECTIONS, FILE, FORMATS, STYLES, Answer, Style
+
+
+def pair_of(bad: str, good: str) -> Pair:
+    return Pair("p", "Guide > Install", "markdown", bad, good, aligned(bad, good))
+
+
+@pytest.mark.parametrize("form", ["good_only", "structured"])
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@given(st.text('ab \n"\\', min_size=1, max_size=30), st.text('ab \n"\\', min_size=1, max_size=30))
+def test_the_learned_answer_gives_the_wanted_text(form: str, direction: str, bad: str, good: str) -> None:
+    pair, style = pair_of(bad, good), Style("plain", form, direction)
+    wanted = bad if direction == "degrade" else good
+    if wanted.strip():
+        assert style.answer(style.target(pair).text, style.source(pair)) == Answer(wanted)
+
+
+@given(st.lists(st.sampled_from("alpha beta gamma delta the a of run".split()), min_size=2, max_size=25), st.data())
+def test_edits_give_the_wanted_text_or_say_that_they_do_not(words: list[str], data: st.DataObject) -> None:
+    good = " ".join(words)
+    at = data.draw(st.integers(0, len(words) - 1))
+    bad = " ".join([*words[:at], data.draw(st.sampled_from(["", "teh", "the the", "runs"])), *words[at + 1 :]])
+    style = Style(target_format="edits")
+    answer = style.answer(style.target(pair_of(bad, good)).text, bad)
+    assert answer == Answer(good)
+
+
+def test_prompt_names_the_section_and_ends_before_the_answer() -> None:
+    assert Style().prompt("Text.", "Guide") == (
+        "Repair the documentation below. Change only what is wrong.\nSection: Guide\n\n### Text\nText.\n\n### Answer\n"
+    )
+    assert "Section" not in Style().prompt("Text.", "")
+    assert Style("chat").prompt("Text.", "").endswith("### Text\nText.")
+    assert len(Style().prompt("", "x" * 5000)) < 400
+
+
+def test_the_styles_ask_differently() -> None:
+    asked = {Style(name, form, way).prompt("T", "") for name in STYLES for form in FORMATS for way in DIRECTIONS}
+    assert len(asked) == len(STYLES) * len(FORMATS) * len(DIRECTIONS)
+
+
+def test_mends_are_what_differs() -> None:
+    target = Style().target(pair_of("teh end", "the end"))
+    assert [target.text[start:end] for start, end in target.mends] == ["the"]
+
+
+@pytest.mark.parametrize(
+    ("form", "generated", "problem"),
+    [
+        ("good_only", " \n", "empty"),
+        ("edits", "Here you are:", "no JSON"),
+        ("edits", '{"a": 1}', "wrong JSON"),
+        ("edits", '[["a"]]', "wrong JSON"),
+        ("edits", '[["absent", "x"]]', "not found"),
+        ("edits", '[["a", "b"]]', "ambiguous"),
+        ("structured", '{"spans": []}', "wrong JSON"),
+        ("structured", '{"spans": [', "no JSON"),
+    ],
+)
+def test_broken_answers_leave_the_text_and_are_named(form: str, generated: str, problem: str) -> None:
+    assert Style(target_format=form).answer(generated, "a text with a twice") == Answer("a text with a twice", problem)
+
+
+def test_a_style_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    style = Style("chat", "edits", "degrade")
+    style.save(tmp_path)
+    assert Style.load(tmp_path) == style
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "is missing"),
+        ("{", "cannot be read"),
+        ('{"name": "plain", "version": 99}', "prompt style 99"),
+        ('{"name": "odd"}', "not known here"),
+    ],
+)
+def test_a_style_that_cannot_be_used_is_refused(tmp_path: Path, content: str | None, said: str) -> None:
+    if content is not None:
+        (tmp_path / FILE).write_text(content)
+    with pytest.raises(UserError, match=said):
+        Style.load(tmp_path)

@@ -1,0 +1,65 @@
+"""Pairs to token ids: nothing cut, prompt and target apart, every answer ends, mends weigh more."""
+
+from typing import Any
+
+import pytest
+
+from degraders.errors import UserError
+from degraders.pairs import Pair, aligned
+from degraders.prompts import Style
+
+tokenizers = pytest.importorskip("tokenizers")
+transformers = pytest.importorskip("transformers")
+encoding = pytest.importorskip("fixer.encoding")
+
+GOOD = "# Title\n\nThe first part.\n\nThe second part.\n"
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    alphabet = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {char: number for number, char in enumerate([*alphabet, "<s>", "</s>"])}
+    raw = tokenizers.Tokenizer(tokenizers.models.BPE(vocabulary, []))
+    raw.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = tokenizers.decoders.ByteLevel()
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<s>", eos_token="</s>")
+
+
+def pair_of(bad: str, good: str) -> Pair:
+    return Pair("p", "", "markdown", bad, good, aligned(bad, good))
+
+
+def test_an_example_is_prompt_target_and_end_token(tokenizer: Any) -> None:
+    example = encoding.encode(pair_of("teh end", "the end"), Style(), tokenizer, max_length=999)
+    assert tokenizer.decode(example.target[:-1]) == "the end"
+    assert example.target[-1] == tokenizer.eos_token_id
+    assert example.prompt[0] == tokenizer.bos_token_id
+    assert tokenizer.decode(example.prompt[1:]) == Style().prompt("teh end", "")
+    assert example.weights == [1.0] * len(example.target)
+
+
+@pytest.mark.parametrize(
+    ("bad", "heavy"),
+    [("teh end", "the"), ("the nd", "end"), ("the very end", "e"), ("the end", "")],
+)
+def test_span_weight_falls_on_what_mends(tokenizer: Any, bad: str, heavy: str) -> None:
+    example = encoding.encode(pair_of(bad, "the end"), Style(), tokenizer, max_length=999, span_weight=5)
+    assert len(example.weights) == len(example.target)
+    weighted = [token for token, weight in zip(example.target, example.weights, strict=True) if weight == 5]
+    assert tokenizer.decode(weighted) == heavy
+
+
+def test_what_is_too_long_is_divided_or_rejected_and_never_cut(tokenizer: Any) -> None:
+    pair = pair_of(GOOD.replace("second", "secnd"), GOOD)
+    whole = len(encoding.encode(pair, Style(), tokenizer, max_length=9999))
+    examples, rejected = encoding.encode_all([pair], Style(), tokenizer, max_length=whole - 1)
+    assert not rejected
+    assert "".join(tokenizer.decode(example.target[:-1]) for example in examples) == GOOD
+    examples, rejected = encoding.encode_all([pair], Style(), tokenizer, max_length=20)
+    assert (examples, set(rejected)) == ([], {encoding.TOO_LONG})
+
+
+def test_a_tokenizer_without_an_end_is_refused(tokenizer: Any) -> None:
+    endless = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer)
+    with pytest.raises(UserError, match="no end token"):
+        encoding.end_ids(endless, Style())

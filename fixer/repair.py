@@ -1,0 +1,183 @@
+"""Texts through the model and the guard: cut to the window, answered in batches, joined again.
+
+What comes back for a text is byte for byte the text where nothing was mended: it is cut between blocks, and the white
+space around each piece, which models do not reproduce well, is put back as it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from degraders.pairs import Pair, chunks
+from degraders.prompts import Style
+from fixer.encoding import end_ids, prompt_ids, text_ids
+from fixer.generation import Generated, Generator, Request, Sampling
+from fixer.guard import BROKEN, EMPTY, Limits, guard
+
+TOO_LONG = "too long"
+_UNFINISHED = {"length": "no end", "repeat": "repeat"}
+_GROWTH = {"good_only": (1.25, 16), "edits": (1.25, 64), "structured": (2.5, 64)}
+"""Most tokens of an answer, by target format: a factor on the text's tokens, and so many more."""
+
+
+class Prediction(NamedTuple):
+    """What became of a text.
+
+    `raw` is the model's answer, `text` what the guard let through; `problem` says what was broken in the answer (one
+    of `prompts`' problems, "no end", "repeat", "too long"; several with commas) and `guard` why pieces were refused.
+    `tokens` were generated, for so many `chunks` of the text; `refused` of them the guard turned down.
+    """
+
+    id: str
+    raw: str
+    text: str
+    problem: str
+    guard: str
+    tokens: int
+    chunks: int
+    refused: int
+
+
+@dataclass
+class _Piece:
+    """A stretch of a text and what the model made of it."""
+
+    given: str
+    raw: str
+    text: str
+    problem: str = ""
+    guard: str = ""
+    tokens: int = 0
+
+
+@dataclass
+class _Job:
+    """A text on its way: its pieces in order, and how many still wait for the model."""
+
+    pair: Pair
+    pieces: list[_Piece] = field(default_factory=list)
+    waiting: int = 0
+
+    def prediction(self) -> Prediction:
+        pieces = self.pieces
+        return Prediction(
+            self.pair.id,
+            "".join(piece.raw for piece in pieces),
+            "".join(piece.text for piece in pieces),
+            _named(piece.problem for piece in pieces),
+            _named(piece.guard for piece in pieces),
+            sum(piece.tokens for piece in pieces),
+            len(pieces),
+            sum(bool(piece.guard) for piece in pieces),
+        )
+
+
+def source_ids(tokenizer: Any, style: Style, text: str) -> list[int]:
+    """The text's tokens as they would stand in the answer: inside JSON, line breaks and quotes are escaped."""
+    return text_ids(
+        tokenizer, text if style.target_format == "good_only" else json.dumps(text, ensure_ascii=False)[1:-1]
+    )
+
+
+def request(tokenizer: Any, style: Style, text: str, context: str) -> Request:
+    """What the model is asked about a text, in the style that it was trained with."""
+    source = source_ids(tokenizer, style, text)
+    factor, more = _GROWTH[style.target_format]
+    return Request(prompt_ids(tokenizer, style, text, context), source, int(factor * len(source)) + more)
+
+
+class Repairer:
+    """Answers pairs' sources in the style that the model was trained with.
+
+    A text whose prompt and answer exceed `window` tokens is repaired in pieces; `limits` are the guard's, None
+    turns it off; `batch`, `drafts` and `sampling` are the generator's.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        style: Style,
+        *,
+        window: int = 512,
+        batch: int = 8,
+        drafts: int = 16,
+        sampling: Sampling | None = None,
+        limits: Limits | None = Limits(),  # noqa: B008 (frozen)
+    ) -> None:
+        stop = end_ids(tokenizer, style)
+        self._generate = Generator(model, tokenizer, stop=stop, batch=batch, drafts=drafts, sampling=sampling)
+        self._tokenizer = tokenizer
+        self._style = style
+        self._window = window
+        self._limits = limits
+        self._positions = int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30)
+
+    def __call__(self, pairs: Iterable[Pair]) -> Iterator[Prediction]:
+        """A prediction for each pair as it is done, not in the pairs' order."""
+        requests: list[Request] = []
+        owners: list[tuple[_Job, _Piece]] = []
+        for pair in pairs:
+            job = self._job(pair)
+            for piece in job.pieces:
+                if request := self._request(pair, piece):
+                    requests.append(request)
+                    owners.append((job, piece))
+                    job.waiting += 1
+            if not job.waiting:
+                yield job.prediction()
+        for index, generated in self._generate(requests):
+            job, piece = owners[index]
+            self._take(job.pair, piece, generated)
+            job.waiting -= 1
+            if not job.waiting:
+                yield job.prediction()
+
+    def _job(self, pair: Pair) -> _Job:
+        text = self._style.source(pair)
+        pieces = chunks(text, pair.format, lambda piece: self._fits(piece, pair.context))
+        return _Job(pair, [_Piece(piece, piece, piece) for piece in pieces])
+
+    def _fits(self, text: str, context: str) -> bool:
+        prompt = prompt_ids(self._tokenizer, self._style, text, context)
+        return len(prompt) + len(source_ids(self._tokenizer, self._style, text)) + 1 <= self._window
+
+    def _request(self, pair: Pair, piece: _Piece) -> Request | None:
+        """What the model is asked; None for white space, and for what exceeds the model's positions (a problem)."""
+        if not piece.given.strip():
+            return None
+        asked = request(self._tokenizer, self._style, piece.given, pair.context)
+        limit = min(asked.limit, self._positions - len(asked.prompt))
+        if limit <= len(asked.source):
+            piece.problem = TOO_LONG
+            return None
+        return asked._replace(limit=limit)
+
+    def _take(self, pair: Pair, piece: _Piece, generated: Generated) -> None:
+        """Read the model's answer to a piece, and let the guard judge it."""
+        ended = generated.end == "end"
+        answer = self._style.answer(generated.text, piece.given)
+        made = generated.text if answer.problem == EMPTY else answer.text
+        piece.raw = _framed(made, piece.given) if made.strip() else ""
+        piece.problem = answer.problem if ended else _UNFINISHED[generated.end]
+        piece.tokens = generated.tokens
+        if self._limits:
+            piece.guard = guard(piece.given, piece.raw, format=pair.format, ended=ended, limits=self._limits)
+            if answer.problem and not piece.guard:
+                piece.guard = BROKEN
+        piece.text = piece.given if piece.guard else piece.raw
+
+
+def _framed(answer: str, given: str) -> str:
+    """The answer with the white space of the given text around it; indentation of its first line is the answer's."""
+    body = given.strip()
+    before, after = given[: given.index(body)], given[given.index(body) + len(body) :]
+    blank = before[: before.rfind("\n") + 1]
+    return blank + answer.lstrip("\r\n").rstrip() + after
+
+
+def _named(reasons: Iterable[str]) -> str:
+    return ", ".join(sorted({reason for reason in reasons if reason}))

@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 from degraders import metrics, overlap  # noqa: E402
 from degraders.document import parse, units  # noqa: E402
 from degraders.engine import Degradation, Plan  # noqa: E402
-from degraders.pairs import Pair, aligned  # noqa: E402
+from degraders.pairs import Pair, aligned, restored  # noqa: E402
 from degraders.registry import all_degraders  # noqa: E402
 from degraders.sources import ENDINGS  # noqa: E402
 
@@ -78,12 +78,7 @@ def stretches(text: str, words: int) -> list[str]:
 
 def answer(pair: Pair, draw: random.Random, *, change: bool) -> str:
     """The bad text with each error repaired or not, and one word changed if `change`."""
-    parts: list[str] = []
-    at = 0
-    for span in pair.spans:
-        parts += pair.bad[at : span.start], draw.choice((span.bad, span.good))
-        at = span.end
-    text = "".join((*parts, pair.bad[at:]))
+    text = restored(pair.bad, [span for span in pair.spans if draw.choice((False, True))])
     words = list(re.finditer(r"[a-z]{3,}", text))
     if not change or not words:
         return text

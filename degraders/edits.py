@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
-_TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
+TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,8 @@ def _splits_token(text: str, at: int) -> bool:
 def align(good: str, bad: str) -> list[Edit]:
     """The edits that turn the good text into the bad one: a token-level Levenshtein alignment, with changes that
     only white space parts joined into one."""
-    good_tokens, bad_tokens = _TOKEN.findall(good), _TOKEN.findall(bad)
-    good_at, bad_at = _offsets(good_tokens), _offsets(bad_tokens)
+    good_tokens, bad_tokens = TOKEN.findall(good), TOKEN.findall(bad)
+    good_at, bad_at = offsets(good_tokens), offsets(bad_tokens)
     edits: list[Edit] = []
     for op in Levenshtein.opcodes(good_tokens, bad_tokens):
         if op.tag == "equal":
@@ -101,8 +102,6 @@ def align(good: str, bad: str) -> list[Edit]:
     return edits
 
 
-def _offsets(tokens: Sequence[str]) -> list[int]:
-    offsets = [0]
-    for token in tokens:
-        offsets.append(offsets[-1] + len(token))
-    return offsets
+def offsets(tokens: Sequence[str]) -> list[int]:
+    """Where each token begins, and where the last one ends, in characters."""
+    return list(accumulate(map(len, tokens), initial=0))

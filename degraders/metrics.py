@@ -1,6 +1,6 @@
 """What the evaluation reports: the metrics of one prediction, figures over many, and both per label and family.
 
-The built-in metrics need no network and no model. What leads is what a documentation team must know (`LEADING`): which
+The built-in metrics need no network and no model. What leads is what a documentation team must know: which
 errors were repaired and what else was changed. The overlap metrics, as papers report them, come along; over texts of
 which 98 % stands unchanged they flatter, so every figure has to stand beside that of `score(pair, pair.bad)`.
 """
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,8 @@ from rapidfuzz.distance import Levenshtein
 
 from degraders import overlap
 from degraders.errors import UserError
+from degraders.pairs import Pair
 from degraders.span_repair import REPAIRED, WRONG, explain
-
-if TYPE_CHECKING:
-    from degraders.pairs import Pair
 
 COLUMNS = (
     *("exact_match", "edit_similarity", "chrf", "bleu", "ter", "rouge_l", "sari", "gleu"),
@@ -39,19 +37,6 @@ FIGURES = (
 """What `corpus` gives. Each is the mean over the examples, but for: repair_*, from the sums of tp, fp and fn;
 identity_altered, the share of the identity pairs alone; edit_distance_left, the sum of edit distances to good that
 remains, where 1 is what the input had; harmed, the share of examples with any harm."""
-
-LEADING = ("repair_f05", "exact_match", "edit_distance_left", "over_correction", "worse_than_input", "harmed")
-
-SIGNATURES = {
-    "chrf": "nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no, as sacrebleu's sentence_chrf; mean of texts",
-    "bleu": "nrefs:1|case:mixed|eff:yes|tok:13a|smooth:exp, as sacrebleu's sentence_bleu; mean of texts",
-    "ter": "nrefs:1|case:lc|tok:tercom|norm:no|punct:yes|asian:no, as sacrebleu without its beam; mean of texts",
-    "rouge_l": "F1, no stemming, as rouge-score's rougeL; mean of texts",
-    "sari": "nrefs:1|case:lc|tok:13a, as the evaluate library's sari; mean of texts",
-    "gleu": "GEC GLEU of 2016, nrefs:1|case:mixed|tok:13a|smooth:1; mean of texts",
-    "repair": "F0.5 of spans, micro-averaged; white space counts",
-    "interval": "95 %, percentile bootstrap over examples, 1000 samples",
-}
 
 UNLABELLED = "unlabelled"
 
@@ -166,9 +151,9 @@ def _overlaps(pair: Pair, prediction: str) -> dict[str, float]:
 
 def f_half(tp: float, fp: float, fn: float) -> tuple[float, float, float]:
     """Precision, recall and F0.5, with ERRANT's 1 for a precision without edits and a recall without errors."""
-    precision = tp / (tp + fp) if tp + fp else 1.0
-    recall = tp / (tp + fn) if tp + fn else 1.0
-    return precision, recall, 1.25 * precision * recall / (0.25 * precision + recall) if precision + recall else 0.0
+    sums = np.array([[tp, fp, fn]], dtype=np.float64)
+    precision, recall = _share(sums[:, 0], sums[:, 1]), _share(sums[:, 0], sums[:, 2])
+    return float(precision[0]), float(recall[0]), float(_f_half_of_sums(sums)[0])
 
 
 def harm_text(harms: Mapping[str, int]) -> str:
@@ -282,11 +267,6 @@ def _f_half_of_sums(sums: Vector) -> Vector:
 def _quotient(sums: Vector) -> Vector:
     """The first sum over the second; NaN over nothing."""
     return np.where(sums[:, 1] > 0, sums[:, 0] / np.where(sums[:, 1] > 0, sums[:, 1], 1), np.nan)
-
-
-def harm_kinds(scored: Iterable[Scored]) -> Counter[str]:
-    """How many protected pieces of each kind were harmed in all examples."""
-    return sum((one.harms for one in scored), Counter())
 
 
 # Metrics that need a model or the network

@@ -16,7 +16,7 @@ import orjson
 
 from degraders.errors import UserError
 from degraders.output import write_text
-from degraders.pairs import Pair, Span
+from degraders.pairs import Pair, Span, restored
 
 VERSION = 1
 STYLES = ("plain", "chat")
@@ -76,9 +76,9 @@ class Style:
         spans = _towards(pair.spans, self.direction)
         if self.target_format == "good_only":
             return Target(wanted, tuple((span.good_start, span.good_end) for span in spans))
-        found = [(*_unique(text, span), span.label) for span in spans]
+        found = _edits(text, spans)
         if self.target_format == "edits":
-            answer = _json([item[:2] for item in found])
+            answer = _json([edit[:2] for edit in found])
             return Target(answer, ((0, len(answer)),))
         answer = _json({"spans": found, "text": wanted})
         return Target(answer, ((0, answer.rindex('"text":')),))
@@ -141,19 +141,35 @@ def _towards(spans: Sequence[Span], direction: str) -> Sequence[Span]:
     ]
 
 
-def _unique(text: str, span: Span) -> tuple[str, str]:
-    """The wrong and the right text, with as many words around as make the wrong one stand there only once."""
-    start, end = span.start, span.end
-    while start > 0 or end < len(text):
-        if end > start and text.count(text[start:end]) == 1 and _overlapping_once(text, text[start:end]):
-            break
+def _edits(text: str, spans: Sequence[Span]) -> list[tuple[str, str, str]]:
+    """Wrong text, right text and labels, each wrong one with as many words around as let it stand only once in the
+    text; errors that share these words are one edit."""
+    groups: list[tuple[int, int, list[Span]]] = []
+    for span in spans:
+        (start, end), members = _unique(text, span.start, span.end), [span]
+        while groups and groups[-1][1] > start:
+            first, last, others = groups.pop()
+            start, end, members = min(first, start), max(last, end), others + members
+        groups.append((start, end, members))
+    return [(text[start:end], *_righted(text, start, end, members)) for start, end, members in groups]
+
+
+def _righted(text: str, start: int, end: int, spans: Sequence[Span]) -> tuple[str, str]:
+    """[start, end) of the text with the errors put right, and their labels."""
+    inside = [span._replace(start=span.start - start, end=span.end - start) for span in spans]
+    return restored(text[start:end], inside), ", ".join(sorted({span.label for span in spans} - {""}))
+
+
+def _unique(text: str, start: int, end: int) -> tuple[int, int]:
+    """The range, grown word by word until its text stands only once."""
+    while (start > 0 or end < len(text)) and not (end > start and _stands_once(text, text[start:end])):
         start, end = _word_before(text, start), _word_after(text, end)
-    return text[start:end], text[start : span.start] + span.good + text[span.end : end]
+    return start, end
 
 
-def _overlapping_once(text: str, piece: str) -> bool:
-    at = text.find(piece)
-    return text.find(piece, at + 1) < 0
+def _stands_once(text: str, piece: str) -> bool:
+    """Whether a piece of the text stands nowhere else in it, not even overlapping itself."""
+    return text.find(piece, text.find(piece) + 1) < 0
 
 
 def _word_before(text: str, at: int) -> int:
@@ -174,7 +190,7 @@ def _word_after(text: str, at: int) -> int:
 
 
 def _edited(text: str, value: Any) -> Answer:
-    """A text with edits applied: each wrong text must stand in it once, and none in another's place."""
+    """A text with edits applied: each wrong text must stand in it once, and share nothing with another."""
     ranges: list[tuple[int, int, str]] = []
     if not isinstance(value, list):
         return Answer(text, "wrong JSON")
@@ -185,18 +201,10 @@ def _edited(text: str, value: Any) -> Answer:
         at = text.find(wrong)
         if at < 0:
             return Answer(text, "not found")
-        if not _overlapping_once(text, wrong):
+        if not _stands_once(text, wrong):
             return Answer(text, "ambiguous")
-        ranges.append(_trimmed(at, wrong, right))
+        ranges.append((at, at + len(wrong), right))
     return _applied(text, sorted(ranges))
-
-
-def _trimmed(at: int, wrong: str, right: str) -> tuple[int, int, str]:
-    """The change alone, without the words around it, so that neighbours do not stand in each other's way."""
-    most = min(len(wrong), len(right))
-    left = next((i for i in range(most) if wrong[i] != right[i]), most)
-    tail = next((i for i in range(most - left) if wrong[-1 - i] != right[-1 - i]), most - left)
-    return at + left, at + len(wrong) - tail, right[left : len(right) - tail]
 
 
 def _applied(text: str, ranges: Sequence[tuple[int, int, str]]) -> Answer:

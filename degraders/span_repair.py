@@ -29,19 +29,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
 from degraders.document import parse
+from degraders.edits import TOKEN, offsets
 from degraders.overlap import codes
-
-if TYPE_CHECKING:
-    from degraders.pairs import Pair
+from degraders.pairs import Pair, restored
 
 REPAIRED, WRONG, MISSED = "repaired", "wrong", "missed"
 
-_TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
 _WITH_DIGIT = re.compile(r"\w*\d\w*(?:[.,:]\w*\d\w*)*")
 _NAMES = {
     "code_span": "inline code",
@@ -129,12 +127,7 @@ def nearest(pair: Pair, prediction: str) -> tuple[list[bool], str]:
 
 
 def _partly_repaired(pair: Pair, chosen: Sequence[bool]) -> str:
-    parts: list[str] = []
-    at = 0
-    for span, one in zip(pair.spans, chosen, strict=True):
-        parts += pair.bad[at : span.start], span.good if one else span.bad
-        at = span.end
-    return "".join((*parts, pair.bad[at:]))
+    return restored(pair.bad, [span for span, one in zip(pair.spans, chosen, strict=True) if one])
 
 
 def _places(pair: Pair, meant: Sequence[bool]) -> list[tuple[int, int]]:
@@ -163,13 +156,13 @@ def _reach(pair: Pair, meant: Sequence[bool], places: Sequence[tuple[int, int]],
 
 def _continues(left: str, right: str) -> bool:
     """Whether two characters, or one and the end of the text, belong to the same token."""
-    return bool(left and right) and len(_TOKEN.findall(left + right)) == 1
+    return bool(left and right) and len(TOKEN.findall(left + right)) == 1
 
 
 def _edits(base: str, prediction: str) -> list[list[Change]]:
     """The differences token by token, in order, those that only white space parts together."""
-    tokens, new_tokens = _TOKEN.findall(base), _TOKEN.findall(prediction)
-    ends, new_ends = _ends(tokens), _ends(new_tokens)
+    tokens, new_tokens = TOKEN.findall(base), TOKEN.findall(prediction)
+    ends, new_ends = offsets(tokens), offsets(new_tokens)
     edits: list[list[Change]] = []
     for op in Levenshtein.editops(*codes(tokens, new_tokens)):
         end, new_end = op.src_pos + (op.tag != "insert"), op.dest_pos + (op.tag != "delete")
@@ -179,13 +172,6 @@ def _edits(base: str, prediction: str) -> list[list[Change]]:
         else:
             edits.append([change])
     return edits
-
-
-def _ends(tokens: Sequence[str]) -> list[int]:
-    ends = [0]
-    for token in tokens:
-        ends.append(ends[-1] + len(token))
-    return ends
 
 
 def _hit(reach: Sequence[tuple[int, int]], base: str, change: Change) -> list[int]:

@@ -21,7 +21,6 @@ LENGTH = "length"
 CHANGED = "too much changed"
 TOUCHED = "protected"
 BROKEN = "broken"
-REASONS = (NO_END, BROKEN, EMPTY, LENGTH, CHANGED, TOUCHED)
 
 _STRICT = frozenset({"code", "code_span", "url", "target", "front_matter", "html", "math"})
 _INVENTED = frozenset({"code", "url", "target"})
@@ -45,7 +44,7 @@ class Limits:
 
 
 def guard(text: str, answer: str, *, format: str, ended: bool, limits: Limits | None = None) -> str:
-    """Why an answer to `text` is refused, one of `REASONS`; "" if it may stand."""
+    """Why an answer to `text` is refused, one of the words above; "" if it may stand."""
     limits = limits or Limits()
     if not ended:
         return NO_END

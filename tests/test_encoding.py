@@ -12,6 +12,8 @@ tokenizers = pytest.importorskip("tokenizers")
 transformers = pytest.importorskip("transformers")
 encoding = pytest.importorskip("fixer.encoding")
 
+pytestmark = pytest.mark.fixer
+
 GOOD = "# Title\n\nThe first part.\n\nThe second part.\n"
 
 

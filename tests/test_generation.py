@@ -14,6 +14,8 @@ transformers = pytest.importorskip("transformers")
 from fixer.drafting import Drafter  # noqa: E402
 from fixer.generation import Generator, Request, Sampling, runs_away  # noqa: E402
 
+pytestmark = pytest.mark.fixer
+
 END = 1
 VOCABULARY = 96
 

@@ -9,6 +9,8 @@ import pytest
 
 from fixer.guard import Limits, guard, keeps_protected
 
+pytestmark = pytest.mark.fixer
+
 SAMPLES = sorted((Path(__file__).resolve().parents[1] / "sample_docs").rglob("*.md"))
 
 TEXT = """# Install

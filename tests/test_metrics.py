@@ -16,6 +16,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+pytest.importorskip("rouge_score")
+pytest.importorskip("sacrebleu")
+
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU, CHRF, TER
 from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
@@ -30,6 +34,8 @@ from degraders.records import record
 from degraders.registry import all_degraders
 from degraders.sources import ENDINGS
 from degraders.span_repair import MISSED, REPAIRED, WRONG, explain, pieces
+
+pytestmark = pytest.mark.fixer
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL_FIXES = ROOT.parent / "shared" / "data" / "realdocfix_dev.jsonl"

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from degraders.errors import UserError
 from degraders.pairs import Fields, Pair, aligned, chunks, parts, read, read_dataset, restored
 
+pytestmark = pytest.mark.fixer
+
 GOOD = "# Title\n\nOne two three.\n\n- first item\n- second item\n\n```sh\nrun it\n\nagain\n```\n\nThe end.\n"
 BAD = GOOD.replace("two", "tow").replace("second ", "").replace("The end", "The the end")
 

@@ -10,23 +10,25 @@ from degraders.errors import UserError
 from degraders.pairs import Pair, aligned
 from degraders.prompts import DIRECTIONS, FILE, FORMATS, STYLES, Answer, Style
 
+pytestmark = pytest.mark.fixer
+
 
 def pair_of(bad: str, good: str) -> Pair:
     return Pair("p", "Guide > Install", "markdown", bad, good, aligned(bad, good))
 
 
-@pytest.mark.parametrize("form", ["good_only", "structured"])
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @given(st.text('ab \n"\\', min_size=1, max_size=30), st.text('ab \n"\\', min_size=1, max_size=30))
 def test_the_learned_answer_gives_the_wanted_text(form: str, direction: str, bad: str, good: str) -> None:
     pair, style = pair_of(bad, good), Style("plain", form, direction)
     wanted = bad if direction == "degrade" else good
-    if wanted.strip():
+    if form != "good_only" or wanted.strip():
         assert style.answer(style.target(pair).text, style.source(pair)) == Answer(wanted)
 
 
 @given(st.lists(st.sampled_from("alpha beta gamma delta the a of run".split()), min_size=2, max_size=25), st.data())
-def test_edits_give_the_wanted_text_or_say_that_they_do_not(words: list[str], data: st.DataObject) -> None:
+def test_edits_give_the_wanted_text(words: list[str], data: st.DataObject) -> None:
     good = " ".join(words)
     at = data.draw(st.integers(0, len(words) - 1))
     bad = " ".join([*words[:at], data.draw(st.sampled_from(["", "teh", "the the", "runs"])), *words[at + 1 :]])
@@ -47,6 +49,16 @@ def test_prompt_names_the_section_and_ends_before_the_answer() -> None:
 def test_the_styles_ask_differently() -> None:
     asked = {Style(name, form, way).prompt("T", "") for name in STYLES for form in FORMATS for way in DIRECTIONS}
     assert len(asked) == len(STYLES) * len(FORMATS) * len(DIRECTIONS)
+
+
+def test_edits_that_share_the_words_around_them_are_one() -> None:
+    good = "a b\n\nadd(one)\n\nadd(two)\n"
+    target = Style(target_format="edits", direction="degrade").target(pair_of("a b\n\nadd(two)\n", good))
+    assert Style(target_format="edits").answer(target.text, good) == Answer("a b\n\nadd(two)\n")
+    assert (
+        Style(target_format="edits").target(pair_of("teh the teh", "the the the")).text
+        == '[["teh the teh", "the the the"]]'
+    )
 
 
 def test_mends_are_what_differs() -> None:

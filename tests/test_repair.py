@@ -18,6 +18,8 @@ from fixer import repair
 from fixer.generation import Generated, Request
 from fixer.repair import Prediction, Repairer
 
+pytestmark = pytest.mark.fixer
+
 
 class Letters:
     """A tokenizer of one token a character."""
@@ -54,7 +56,8 @@ def repaired(
     config = SimpleNamespace(max_position_embeddings=positions)
     config.get_text_config = lambda: config
     repairer = Repairer(SimpleNamespace(config=config), Letters(), Style("plain", target), **options)
-    made = {made.id: made for made in repairer(Pair(str(at), "", "markdown", text, text, ()) for at, text in enumerate(texts))}
+    pairs = (Pair(str(at), "", "markdown", text, text, ()) for at, text in enumerate(texts))
+    made = {made.id: made for made in repairer(pairs)}
     return [made[str(at)] for at in range(len(texts))]
 
 

@@ -1,0 +1,171 @@
+"""Checkpoints: all that a run needs to go on exactly as if it had never stopped.
+
+One is a folder `step-000100` with the trained weights, the optimizer's state, the best weights so far, the log, and
+`state.json`: the position, the options of the run and the digests of the other files. It is written under another name
+and renamed, so it is whole or absent. Schedule, order of the examples and random numbers are functions of the seed and
+the step (`training.py`): the position holds them all.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from degraders.errors import UserError
+from degraders.output import digest
+
+Row = dict[str, Any]
+KEPT = 2
+_PARTS = ("weights", "optimizer", "best")
+_STATE, _HISTORY = "state.json", "history.jsonl"
+
+
+@dataclass
+class State:
+    """A run after `step` optimizer steps; `best` is empty before the first validation, `history` the log's rows."""
+
+    step: int
+    weights: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    best: dict[str, Tensor]
+    history: list[Row]
+
+
+class Checkpoints:
+    """The checkpoints of one run in a folder; the last two are kept."""
+
+    def __init__(self, folder: Path, signature: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.signature = dict(signature)
+
+    def save(self, state: State) -> None:
+        """Write a checkpoint, whole or not at all, then remove those that are no longer needed."""
+        final = self.folder / f"step-{state.step:06}"
+        partial = final.with_name(final.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for part in _PARTS:
+            save_file(getattr(state, part), partial / f"{part}.safetensors")
+        (partial / _HISTORY).write_text(lines(state.history), encoding="utf-8")
+        files = {path.name: digest(path) for path in sorted(partial.iterdir())}
+        content = {"step": state.step, "run": self.signature, "sha256": files}
+        (partial / _STATE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        shutil.rmtree(final, ignore_errors=True)
+        partial.replace(final)
+        for old in self._found()[KEPT:]:
+            shutil.rmtree(old)
+
+    def last(self) -> tuple[State | None, list[str]]:
+        """The newest checkpoint that is whole, None if there is none; and a note on each that is broken.
+
+        UserError if all are broken, or if the run was begun with other options.
+        """
+        notes: list[str] = []
+        found = self._found()
+        for folder in found:
+            try:
+                return self._load(folder), notes
+            except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+                notes.append(f"{folder}: broken ({error})")
+        if found:
+            raise UserError(f"{'; '.join(notes)}; no checkpoint is whole: --force begins anew")
+        return None, notes
+
+    def _found(self) -> list[Path]:
+        """The folders of checkpoints, newest first."""
+        return sorted((path for path in self.folder.glob("step-*") if path.name[5:].isdecimal()), reverse=True)
+
+    def _load(self, folder: Path) -> State:
+        content = json.loads((folder / _STATE).read_text(encoding="utf-8"))
+        for name, expected in content["sha256"].items():
+            if digest(folder / name) != expected:
+                raise ValueError(f"{name} is not what was written")
+        self._compare(folder, content["run"])
+        weights, optimizer, best = (load_file(folder / f"{part}.safetensors") for part in _PARTS)
+        history = [json.loads(line) for line in (folder / _HISTORY).read_text(encoding="utf-8").splitlines()]
+        return State(content["step"], weights, optimizer, best, history)
+
+    def _compare(self, folder: Path, begun: Mapping[str, Any]) -> None:
+        now = json.loads(json.dumps(self.signature))
+        for name in sorted({*begun, *now}):
+            if begun.get(name) != now.get(name):
+                raise UserError(
+                    f"{folder}: this run began with {name} = {begun.get(name)}, now it is {now.get(name)}; "
+                    "pass what it began with, or --force to begin anew"
+                )
+
+
+def lines(rows: list[Row]) -> str:
+    """Rows as JSON lines."""
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def trained(model: nn.Module) -> dict[str, Tensor]:
+    """A copy, in main memory and unsharded, of the weights that are trained; all processes must ask together."""
+    return {name: _whole(weight) for name, weight in model.named_parameters() if weight.requires_grad}
+
+
+@torch.no_grad()
+def put_back(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Set the trained weights to a copy of `trained`."""
+    own = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    if own.keys() != weights.keys():
+        raise UserError("the checkpoint's weights are those of another model or --lora_r; --force begins anew")
+    for name, weight in own.items():
+        weight.copy_(_placed(weights[name], weight))
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimizer's state as flat, named tensors: `0/exp_avg` of the first weight; `0/step=` is a plain number."""
+    leaves = _leaves(optimizer.state_dict()["state"], "")
+    return {name if isinstance(value, Tensor) else f"{name}=": _whole(torch.as_tensor(value)) for name, value in leaves}
+
+
+def put_back_optimizer(optimizer: torch.optim.Optimizer, flat: Mapping[str, Tensor]) -> None:
+    """Set the optimizer's state to a copy of `optimizer_state`."""
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    state: dict[Any, Any] = {}
+    for path, value in flat.items():
+        first, *names, last = path.split("/")
+        inner = state.setdefault(int(first), {})
+        for name in names:
+            inner = inner.setdefault(name, {})
+        weight = weights[int(first)]
+        if last.endswith("="):
+            inner[last[:-1]] = value.item()
+        else:
+            inner[last] = _placed(value, weight) if value.shape == weight.shape else value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def _leaves(tree: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}/")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    """A copy of a tensor in main memory, gathered if it is sharded."""
+    value = tensor.detach()
+    if isinstance(value, DTensor):
+        value = value.full_tensor()
+    return value.to("cpu", copy=True).contiguous()
+
+
+def _placed(value: Tensor, like: Tensor) -> Tensor:
+    """The value where `like` lies, sharded as it is."""
+    if isinstance(like, DTensor):
+        return distribute_tensor(value.to(like.device), like.device_mesh, like.placements)
+    return value.to(like.device)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 BASE_MODEL = "meta-llama/Llama-2-7b-hf"
 MAX_LENGTH, TINY_MAX_LENGTH = 512, 1024
-TINY_PAIRS, TINY_STEPS = 64, 20
+TINY_PAIRS, TINY_STEPS = 64, 10
 EVALUATIONS = 10
 SLOTS = {"cuda": 4096, "cpu": 768}
 """Tokens computed at once; fewer take less memory, more are faster."""
@@ -471,7 +471,7 @@ def _tiny_told(base: Any, bits: int) -> str:
 def _checkpoint_activations(base: Any, asked: str) -> None:
     """Trade computing for memory; by itself only on CUDA: on a CPU it costs half the time again and saves little."""
     if asked == "on" or (asked == "auto" and base.device.type == "cuda"):
-        base.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        base.activation_checkpointing_enable({"use_reentrant": False})
 
 
 def _refuse_taken(folder: Path | None) -> None:

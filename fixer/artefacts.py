@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from degraders.errors import UserError
 from degraders.output import digest, write_text
@@ -85,16 +85,22 @@ class Log:
 
     def __init__(self, folder: Path | None, rows: Sequence[Row], *, tensorboard: bool) -> None:
         self.rows = list(rows)
-        self._file = self._board = None
-        if folder is None:
-            return
+        self._folder, self._tensorboard = folder, tensorboard
+        self._file: TextIO | None = None
+        self._board: Any = None
+
+    def _open(self, folder: Path) -> None:
+        """Begin the files with the rows that there are; not before the first new one, so that a run that fails before
+        it has done anything leaves nothing behind."""
         write_text(folder / METRICS, "".join(json.dumps(row) + "\n" for row in self.rows))
         self._file = (folder / METRICS).open("a", encoding="utf-8", newline="\n")
-        if tensorboard:
+        if self._tensorboard:
             self._board = _board(folder / TENSORBOARD, self.rows)
 
     def add(self, row: Row, *, speed: float | None = None) -> None:
         """Log a row; `speed` is in tokens a second."""
+        if self._folder and not self._file:
+            self._open(self._folder)
         self.rows.append(row)
         if self._file:
             self._file.write(json.dumps(row) + "\n")

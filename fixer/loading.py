@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from degraders.errors import UserError
@@ -80,6 +81,7 @@ def load_base(
         model: Any = AutoModelForCausalLM.from_pretrained(source, trust_remote_code=trust_remote_code, **settings)
     _keep_unpacked(model)
     model.config.use_cache = False
+    model.name_or_path = name  # which the adapter will name as its base
     return model.eval()
 
 
@@ -123,8 +125,7 @@ def add_lora(base: Any, *, r: int, alpha: float, dropout: float, seed: int) -> A
         weight.requires_grad_(False)
     config = LoraConfig(r=r, lora_alpha=alpha, lora_dropout=dropout, target_modules="all-linear", task_type="CAUSAL_LM")
     torch.manual_seed(seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # what peft asks transformers is about to change its name
+    with _quiet():
         return get_peft_model(base, config)
 
 
@@ -150,7 +151,8 @@ def load_adapter(
     except UserError as error:
         raise UserError(f"{folder}: its base model: {error}; --base_model names another place") from error
     try:
-        adapted = PeftModel.from_pretrained(model, str(folder), low_cpu_mem_usage=False)
+        with _quiet():
+            adapted = PeftModel.from_pretrained(model, str(folder))
     except (RuntimeError, ValueError, KeyError, OSError) as error:
         raise UserError(f"{folder}: this adapter does not fit {name} ({_first_line(error)})") from error
     return adapted.eval(), load_tokenizer(str(folder), trust_remote_code=trust_remote_code), style
@@ -178,7 +180,8 @@ def merge(folder: Path, target: Path, *, base: str | None = None) -> None:
         partial = Path(name) / target.name
         merged = model.merge_and_unload(safe_merge=True).to(torch.bfloat16)
         merged.config.use_cache = True
-        merged.save_pretrained(partial)
+        with _quiet():
+            merged.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
         style.save(partial)
         partial.replace(target)
@@ -199,8 +202,11 @@ def _folder(name: str) -> Iterator[str]:
     if name != TINY:
         yield name
         return
-    with tempfile.TemporaryDirectory(prefix="debug-tiny-") as folder, _quiet():
-        tiny_model().save_pretrained(folder)
+    with tempfile.TemporaryDirectory(prefix="debug-tiny-") as folder:
+        model = tiny_model()
+        # Not by `save_pretrained`, which writes in the first of several processes alone.
+        model.config.save_pretrained(folder)
+        save_file(model.state_dict(), Path(folder, "model.safetensors"), metadata={"format": "pt"})
         tiny_tokenizer().save_pretrained(folder)
         yield folder
 
@@ -251,13 +257,15 @@ def tiny_tokenizer() -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the bars of transformers over its shards: they are no news beside our own."""
+    """Without what is no news to a user: bars over shards, and peft's use of names that transformers is to change."""
     from transformers.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
 
     shown = is_progress_bar_enabled()
     disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
     finally:
         if shown:
             enable_progress_bar()

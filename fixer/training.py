@@ -12,6 +12,7 @@ import math
 import os
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -140,10 +141,14 @@ class Trainer:
         if accelerator.distributed_type != DistributedType.FSDP:  # which must see each layer's weights being used
             fuse(model)
         wrapped = FixerModel(model)
-        wrapped._no_split_modules = getattr(model, "_no_split_modules", None)  # type: ignore[assignment]  # what FSDP shards by
+        # What FSDP shards by.
+        wrapped._no_split_modules = getattr(model, "_no_split_modules", None)  # type: ignore[assignment]
         optimizer = _optimizer(wrapped, recipe, accelerator)
         self._core = model
-        self._model, self._optimizer = accelerator.prepare(wrapped, optimizer, device_placement=[False, False])
+        with warnings.catch_warnings():
+            # `broadcast_buffers` is to go, and nothing yet does the same.
+            warnings.simplefilter("ignore", FutureWarning)
+            self._model, self._optimizer = accelerator.prepare(wrapped, optimizer, device_placement=[False, False])
         self._best: dict[str, Tensor] = {}
         self._epoch_steps = math.ceil(len(train) / recipe.step_examples)
         self._order = lru_cache(maxsize=2)(lambda epoch: order(len(train), recipe.seed, epoch))

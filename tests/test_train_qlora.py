@@ -1,0 +1,471 @@
+"""The command line of stage 2, as users meet it: what it learns from, what it leaves, how it goes on, how it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+peft = pytest.importorskip("peft")
+pytest.importorskip("bitsandbytes")
+
+from training import PAIRS, ROOT, logged, processes, script, write_pairs, write_rows  # noqa: E402
+
+import train_qlora  # noqa: E402
+from degraders.output import digest  # noqa: E402
+from degraders.pairs import read  # noqa: E402
+from degraders.prompts import Style  # noqa: E402
+from fixer import loading  # noqa: E402
+from fixer.selection import choose  # noqa: E402
+
+pytestmark = pytest.mark.fixer
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    return write_pairs(tmp_path / "pairs.jsonl")
+
+
+def train(*arguments: object) -> int:
+    """A run in this process on the tiny model, two steps unless told otherwise."""
+    return train_qlora.main(["--debug_tiny", "--max_steps", "2", *map(str, arguments)])
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """What a run that ends with 1 says."""
+    assert train(*arguments) == 1
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    return said
+
+
+def losses(folder: Path) -> list[float]:
+    """The losses of all steps and validations, in the order of the log."""
+    return [row["loss"] if "loss" in row else row["validation_loss"] for row in logged(folder)]
+
+
+def test_help_is_quick_and_shows_the_defaults() -> None:
+    imports = "import sys, train_qlora; train_qlora.build_parser().format_help(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", imports], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+    shown = " ".join(train_qlora.build_parser().format_help().split())
+    for option, default in {
+        "rank of the adapter, on all linear layers": "8", "its scale: alpha / rank": "32",
+        "dropout before the adapter": "0.05", "its highest value": "0.0002", "times over the data": "3",
+        "the same seed gives the same adapter": "42", "NF4, double quantisation; or no quantisation": "4",
+    }.items():  # fmt: skip
+        assert f"{option} (default: {default})" in shown
+    assert "(none: 512, or 1024 with --debug_tiny)" in shown
+    assert "meta-llama/Llama-2-7b-hf" in shown
+
+
+def test_the_environment_names_the_base_model() -> None:
+    code = "import train_qlora; print(train_qlora.build_parser().parse_args([]).base_model)"
+    environment = os.environ | {"BASE_MODEL": "some/model"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == "some/model"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--dataset", "x.jsonl", "--learning_rat", "1"],
+        ["--dataset", "x.jsonl", "--hf_dataset", "y"],
+        ["--dataset", "x.jsonl", "--resume", "--force"],
+        ["--dataset", "x.jsonl", "--lora_r", "0"],
+        ["--dataset", "x.jsonl", "--learning_rate", "fast"],
+        ["--dataset", "x.jsonl", "--bits", "8"],
+        [],
+    ],
+)
+def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        train_qlora.main(arguments)
+    assert exit_.value.code == 2
+
+
+@pytest.mark.slow
+def test_the_command_of_the_readme_leaves_an_adapter_that_plain_peft_loads(pairs: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    done = script("--dataset", pairs, "--debug_tiny", "--per_device_batch_size", 1, "--max_steps", 1,
+                  "--save_dir", folder, "--tensorboard", "--merge", tmp_path / "merged")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[0].startswith("--debug_tiny: a Llama of 2 layers")
+    assert "Warning" not in done.stderr and "kernels" not in done.stderr
+    assert "8 to train, 2 to validate (the data set's splits)" in done.stdout
+
+    base = loading.load_base(loading.TINY, bits=32, device=torch.device("cpu"))
+    model = peft.PeftModel.from_pretrained(base, folder)
+    merged = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype=torch.float32)
+    ids = torch.arange(20)[None]
+    torch.testing.assert_close(merged(input_ids=ids).logits, model(input_ids=ids).logits, rtol=0.05, atol=0.05)
+
+    names = {path.name for path in folder.iterdir()}
+    assert not [name for name in names if name.endswith((".bin", ".pt", ".pth"))], "safetensors only"
+    assert (folder / "loss.png").read_bytes().startswith(b"\x89PNG")
+    assert list((folder / "tensorboard").glob("events.*"))
+    manifest = json.loads((folder / "train_manifest.json").read_text())
+    assert manifest["sha256"]["adapter_model.safetensors"] == digest(folder / "adapter_model.safetensors")
+    assert all(digest(folder / name) == value for name, value in manifest["sha256"].items())
+    card = (folder / "README.md").read_text()
+    assert 'base_model: "debug-tiny"' in card and "| validation loss |" in card and "| `lora_r` | 8 |" in card
+    assert Style.load(folder) == Style()
+
+
+def test_the_loss_falls_and_only_the_adapter_changes(pairs: Path, tmp_path: Path) -> None:
+    before = digests_of(loading.load_base(loading.TINY, bits=4, device=torch.device("cpu")))
+    kept: list[Any] = []
+    original = loading.load_base
+
+    def load(*arguments: Any, **settings: Any) -> Any:
+        kept.append(original(*arguments, **settings))
+        return kept[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "load_base", load)
+        assert train("--dataset", pairs, "--save_dir", tmp_path / "out", "--max_steps", 30, "--learning_rate", 5e-3,
+                     "--per_device_batch_size", 4, "--patience", 0) == 0  # fmt: skip
+    rows = [row["loss"] for row in logged(tmp_path / "out") if "loss" in row]
+    assert sum(rows[-5:]) < 0.7 * sum(rows[:5])
+    after = digests_of(kept[0])
+    assert {name: after[name] for name in before} == before
+    assert {name for name in after if name not in before} == {name for name in after if "lora_" in name}
+
+
+def digests_of(model: Any) -> dict[str, str]:
+    """Each weight's bytes in short; names without what an adapter puts into them."""
+    names = {name.replace(".base_layer", ""): weight for name, weight in model.named_parameters()}
+    return {name: str(torch.hash_tensor(weight.detach().view(torch.uint8))) for name, weight in names.items()}
+
+
+def test_the_same_run_twice_is_the_same_to_the_byte(pairs: Path, tmp_path: Path) -> None:
+    for name, seed in (("one", 1), ("two", 1), ("three", 2)):
+        assert train("--dataset", pairs, "--save_dir", tmp_path / name, "--seed", seed) == 0
+    one, two, three = (digest(tmp_path / name / "adapter_model.safetensors") for name in ("one", "two", "three"))
+    assert one == two != three
+    assert digest(tmp_path / "one" / "loss.png") == digest(tmp_path / "two" / "loss.png")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sharded", [False, True])
+def test_two_processes_learn_what_one_does(pairs: Path, tmp_path: Path, sharded: bool) -> None:
+    run = ["--dataset", pairs, "--debug_tiny", "--max_steps", 4, "--lora_dropout", 0, "--learning_rate", 5e-3]
+    run += ["--warmup", 0, "--bits", 4 if sharded else 32, "--save_dir"]
+    assert script(*run, tmp_path / "one", "--per_device_batch_size", 4).returncode == 0
+    launcher = processes(2)
+    if sharded:  # accelerate takes FSDP up on GPUs alone; a script of the tests' own forces it
+        launcher = (*launcher, str(ROOT / "tests" / "sharded.py"))
+    done = script(*run, tmp_path / "two", "--per_device_batch_size", 2, launcher=launcher, ACCELERATE_USE_CPU="true")
+    assert done.returncode == 0, done.stderr
+    assert "2 processes" in done.stdout
+    assert losses(tmp_path / "one") == pytest.approx(losses(tmp_path / "two"), rel=2e-3 if sharded else 1e-4)
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_as_if_it_had_not_been(pairs: Path, tmp_path: Path) -> None:
+    run = ["--dataset", pairs, "--debug_tiny", "--max_steps", 12, "--per_device_batch_size", 2, "--save_every", 4,
+           "--patience", 0, "--save_dir"]  # fmt: skip
+    assert script(*run, tmp_path / "whole").returncode == 0
+    folder = tmp_path / "killed"
+    command = [sys.executable, str(ROOT / "train_qlora.py"), *map(str, run), str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: (folder / "checkpoints" / "step-000004").exists())
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (folder / "train_manifest.json").exists()
+
+    refused = script(*run, folder)
+    assert refused.returncode == 1 and "--resume goes on with its run" in refused.stderr
+    other = script(*run, folder, "--resume", "--lora_r", 4)
+    assert other.returncode == 1 and "began with lora_r = 8, now it is 4" in other.stderr
+    done = script(*run, folder, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "going on from step" in done.stderr
+    assert losses(folder) == losses(tmp_path / "whole")
+    names = ("adapter_model.safetensors", "adapter_config.json", "metrics.jsonl", "loss.png")
+    assert [digest(folder / name) for name in names] == [digest(tmp_path / "whole" / name) for name in names]
+    assert "its run is finished" in script(*run, folder, "--resume").stderr
+
+
+def until(there: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.02)
+
+
+def test_a_broken_checkpoint_gives_way_to_the_one_before(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, run = tmp_path / "out", ["--dataset", pairs, "--max_steps", 4, "--save_every", 1, "--save_dir"]
+    assert train(*run, folder) == 0
+    (folder / "train_manifest.json").unlink()
+    (folder / "checkpoints" / "step-000004" / "weights.safetensors").write_bytes(b"rubbish")
+    capsys.readouterr()
+    assert train(*run, folder, "--resume") == 0
+    said = capsys.readouterr().err
+    assert "step-000004: broken (weights.safetensors is not what was written)" in said
+    assert "going on from step 3" in said
+    (folder / "train_manifest.json").unlink()
+    for state in folder.glob("checkpoints/*/state.json"):
+        state.write_text("{")
+    assert "no checkpoint is whole: --force begins anew" in fails(capsys, *run, folder, "--resume")
+    assert train(*run, folder, "--force") == 0
+
+
+def test_training_stops_when_validation_no_longer_improves(pairs: Path, tmp_path: Path) -> None:
+    assert train("--dataset", pairs, "--save_dir", tmp_path / "out", "--max_steps", 40, "--eval_every", 1,
+                 "--learning_rate", 3, "--patience", 2, "--warmup", 0, "--schedule", "constant") == 0  # fmt: skip
+    rows = logged(tmp_path / "out")
+    validations = [row["validation_loss"] for row in rows if "validation_loss" in row]
+    best = validations.index(min(validations))
+    assert len(validations) < 40 and len(validations) - 1 - best == 2
+    manifest = json.loads((tmp_path / "out" / "train_manifest.json").read_text())
+    assert "stopped early" in manifest["results"]["steps"]
+    # What is written is the best, not the last.
+    steps = sorted((tmp_path / "out" / "checkpoints").glob("step-*"))
+    from safetensors.torch import load_file
+
+    saved = load_file(tmp_path / "out" / "adapter_model.safetensors")
+    best_weights = load_file(steps[-1] / "best.safetensors")
+    last_weights = load_file(steps[-1] / "weights.safetensors")
+    assert torch.equal(next(iter(saved.values())), next(iter(best_weights.values())))
+    assert any(not torch.equal(best_weights[name], last_weights[name]) for name in best_weights)
+
+
+@pytest.mark.parametrize("target", ["structured", "edits"])
+@pytest.mark.parametrize("direction", ["repair", "degrade"])
+def test_every_target_format_and_direction_trains(pairs: Path, tmp_path: Path, target: str, direction: str) -> None:
+    assert train("--dataset", pairs, "--save_dir", tmp_path / "out", "--train_target_format", target,
+                 "--direction", direction, "--span_weight", 3) == 0  # fmt: skip
+    assert Style.load(tmp_path / "out") == Style("plain", target, direction)
+
+
+def test_gradient_accumulation_is_a_larger_batch(pairs: Path, tmp_path: Path) -> None:
+    run = ["--dataset", pairs, "--lora_dropout", 0, "--bits", 32, "--save_dir"]
+    assert train(*run, tmp_path / "one", "--per_device_batch_size", 4) == 0
+    assert train(*run, tmp_path / "two", "--per_device_batch_size", 1, "--gradient_accumulation_steps", 4) == 0
+    assert losses(tmp_path / "one") == pytest.approx(losses(tmp_path / "two"), rel=1e-4)
+
+
+def test_gradient_checkpointing_changes_nothing(pairs: Path, tmp_path: Path) -> None:
+    for name in ("on", "off"):
+        assert train("--dataset", pairs, "--save_dir", tmp_path / name, "--gradient_checkpointing", name) == 0
+    assert losses(tmp_path / "on") == losses(tmp_path / "off")
+
+
+COEDIT = [
+    {"_id": str(n), "task": task, "src": f"Fix grammar: {bad}", "tgt": good}
+    for n, (task, (bad, good)) in enumerate(zip(["gec", "clarity"] * 4, PAIRS, strict=True))
+]
+
+
+def test_a_local_folder_in_coedits_layout_is_read_as_the_hubs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("datasets")
+    folder = tmp_path / "coedit"
+    folder.mkdir()
+    write_rows(folder / "train.jsonl", COEDIT)
+    write_rows(folder / "validation.jsonl", COEDIT[:2])
+    run = ["--hf_dataset", folder, "--hf_split", "train", "--hf_validation_split", "validation"]
+    assert train(*run, "--coedit_task", "gec", "--save_dir", tmp_path / "out") == 0
+    assert "5 read: 4 to train, 1 to validate (a split of its own)" in capsys.readouterr().out
+    (pair, *_) = read(folder / "train.jsonl")
+    assert (pair.bad, pair.good, pair.context) == (COEDIT[0]["src"], COEDIT[0]["tgt"], "Task: gec")
+    assert pair.spans, "spans come from aligning the texts"
+    assert "no-such" in fails(capsys, "--hf_dataset", folder, "--hf_split", "no-such", "--save_dir", tmp_path / "x")
+
+
+def test_columns_of_other_data_sets_are_named_by_options(tmp_path: Path) -> None:
+    rows = [{"wrong": bad, "right": good, "where": "Guide"} for bad, good in PAIRS]
+    data = write_rows(tmp_path / "other.jsonl", rows)
+    assert train("--dataset", data, "--bad_field", "wrong", "--good_field", "right", "--context-field", "where",
+                 "--save_dir", tmp_path / "out") == 0  # fmt: skip
+
+
+def test_a_chat_template_is_used_and_remembered(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = tmp_path / "base"
+    loading.tiny_model().save_pretrained(base)
+    tokenizer = loading.tiny_tokenizer()
+    tokenizer.save_pretrained(base)
+    run = ["--dataset", str(pairs), "--base_model", str(base), "--max_steps", "1", "--max_length", "999", "--save_dir"]
+    assert train_qlora.main([*run, str(tmp_path / "x"), "--prompt_style", "chat"]) == 1
+    assert "has no chat template; pass plain or auto" in capsys.readouterr().err
+    tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
+    tokenizer.save_pretrained(base)
+    assert train_qlora.main([*run, str(tmp_path / "out")]) == 0
+    assert Style.load(tmp_path / "out").name == "chat"
+    assert (tmp_path / "out" / "chat_template.jinja").exists()
+
+
+def test_a_gpt2_as_narrow_as_the_one_of_the_hub_trains_in_4_bits(pairs: Path, tmp_path: Path) -> None:
+    base = tmp_path / "tiny-gpt2"
+    sizes: dict[str, Any] = {"n_embd": 2, "n_layer": 2, "n_head": 2, "n_positions": 1024, "vocab_size": 320}
+    config = transformers.GPT2Config(**sizes, bos_token_id=257, eos_token_id=257)
+    transformers.GPT2LMHeadModel(config).save_pretrained(base)
+    loading.tiny_tokenizer().save_pretrained(base)
+    run = ["--dataset", str(pairs), "--base_model", str(base), "--max_steps", "1", "--max_length", "999"]
+    assert train_qlora.main([*run, "--save_dir", str(tmp_path / "out")]) == 0
+    too_long = [*run, "--max_length", "1025", "--save_dir", str(tmp_path / "x")]
+    assert train_qlora.main(too_long) == 1
+
+
+def test_what_does_not_fit_is_counted_and_nothing_is_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"bad": b, "good": g} for b, g in PAIRS] + [{"bad": "x" * 3000, "good": "y" * 3000}]
+    data = write_rows(tmp_path / "long.jsonl", rows)
+    assert train("--dataset", data, "--validation_share", 0, "--save_dir", tmp_path / "out") == 0
+    assert "rejected: pair: a block that does not fit the window  1" in capsys.readouterr().out
+    all_long = write_rows(tmp_path / "all.jsonl", rows[-1:])
+    said = fails(capsys, "--dataset", all_long, "--validation_share", 0, "--save_dir", tmp_path / "x")
+    assert "no example to train on: 1 x pair: a block that does not fit the window; raise --max_length" in said
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "No such file or directory"),
+        ("", "the data set holds no pair"),
+        ('{"bad": "a", "good": "b"}\n{"bad": "a"}\n', ':2: field "good" is missing'),
+        ('{"bad": "a", "good": "b"}\nrubbish\n', ":2: not JSON"),
+        ('{"bad": "a", "good": "b", "split": "test"}\n', "only the splits test"),
+    ],
+)
+def test_bad_data_is_told_with_file_and_line(
+    content: str | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "d.jsonl"
+    if content is not None:
+        path.write_text(content)
+    assert said in fails(capsys, "--dataset", path, "--save_dir", tmp_path / "out")
+    assert not (tmp_path / "out").exists(), "nothing is left behind"
+
+
+def test_a_base_model_that_is_not_at_hand_is_told(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ["--dataset", str(pairs), "--save_dir", str(tmp_path / "out"), "--base_model"]
+    assert train_qlora.main([*run, "nobody/no-such-model"]) == 1
+    said = capsys.readouterr().err
+    assert "nobody/no-such-model: is not on this machine, and the hub is not reached; pass a folder" in said
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert train_qlora.main([*run, str(empty)]) == 1
+    assert "this folder holds no model that transformers can load" in capsys.readouterr().err
+
+
+def test_what_is_there_is_not_lost(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("precious")
+    assert "is not empty" in fails(capsys, "--dataset", pairs, "--save_dir", folder)
+    assert "is a file" in fails(capsys, "--dataset", pairs, "--save_dir", pairs)
+    assert "holds no run to go on with" in fails(capsys, "--dataset", pairs, "--save_dir", tmp_path / "no", "--resume")
+    assert train("--dataset", pairs, "--save_dir", folder, "--force") == 0
+    assert (folder / "mine.txt").read_text() == "precious"
+    (tmp_path / "merged").mkdir()
+    (tmp_path / "merged" / "model.safetensors").write_text("mine")
+    said = fails(capsys, "--dataset", pairs, "--save_dir", tmp_path / "n", "--merge", tmp_path / "merged")
+    assert "exists already" in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders are not locked there")
+def test_a_folder_in_use_is_refused(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import fcntl
+
+    folder = tmp_path / "out"
+    folder.mkdir()
+    handle = os.open(folder, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        assert "another run is writing there" in fails(capsys, "--dataset", pairs, "--save_dir", folder)
+    finally:
+        os.close(handle)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), "step 1: out of GPU memory; lower --token_slots (now 768)"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "step 1: out of main memory; lower --token_slots"),
+    ],
+)
+def test_no_room_is_told_with_the_options_to_lower(
+    error: Exception, said: str, pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    from fixer.training import Trainer
+
+    def fail(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(Trainer, "_step", fail)
+    assert said in fails(capsys, "--dataset", pairs, "--save_dir", tmp_path / "out")
+
+
+def test_a_loss_that_explodes_ends_the_run(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = fails(capsys, "--dataset", pairs, "--save_dir", tmp_path / "out", "--learning_rate", 1e20, "--warmup", 0,
+                 "--max_steps", 9, "--max_grad_norm", 0, "--validation_share", 0)  # fmt: skip
+    assert "lower --learning_rate" in said
+
+
+def test_devices_that_are_not_there_are_refused(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ["--dataset", pairs, "--save_dir", tmp_path / "out", "--device_map"]
+    assert "is no device" in fails(capsys, *run, "abacus")
+    if not torch.cuda.is_available():
+        assert "torch sees 0 CUDA devices" in fails(capsys, *run, "cuda:0")
+        assert "runs on CUDA alone" in fails(capsys, *run, "cpu", "--optimizer", "paged_adamw_8bit")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert "several processes need auto" in fails(capsys, *run, "cuda:0")
+
+
+def test_ctrl_c_says_what_is_saved(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from fixer.training import Trainer
+
+    original, calls = Trainer._step, []
+
+    def interrupted(self: Any, step: int) -> Any:
+        calls.append(step)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return original(self, step)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "_step", interrupted)
+        code = train("--dataset", pairs, "--save_dir", tmp_path / "out", "--max_steps", 5, "--save_every", 2)
+    assert code == 130
+    assert "step-000002 is saved" in capsys.readouterr().err
+
+
+def test_data_without_splits_is_divided_by_whole_documents() -> None:
+    from degraders.pairs import Pair
+
+    pairs = [Pair(f"{n}", "", "text", "a", "b", (), group=f"doc{n % 7}") for n in range(70)]
+    chosen = choose(pairs, seed=1, share=0.2, limit=None, validation_limit=None)
+    held = {pair.group for pair in chosen.validation}
+    assert held and held.isdisjoint(pair.group for pair in chosen.train)
+    assert 0.1 <= len(chosen.validation) / 70 <= 0.3
+    assert choose(pairs, seed=1, share=0, limit=5, validation_limit=None).unused == {"over the limit of train": 65}
+
+
+def test_merging_alone_needs_no_data(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("--dataset", pairs, "--save_dir", tmp_path / "out") == 0
+    assert train_qlora.main(["--save_dir", str(tmp_path / "out"), "--merge", str(tmp_path / "merged")]) == 0
+    assert (tmp_path / "merged" / "model.safetensors").exists()
+    assert train_qlora.main(["--save_dir", str(tmp_path / "nothing"), "--merge", str(tmp_path / "m")]) == 1
+    assert "Traceback" not in capsys.readouterr().err

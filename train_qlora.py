@@ -41,7 +41,7 @@ BASE_MODEL = "meta-llama/Llama-2-7b-hf"
 MAX_LENGTH, TINY_MAX_LENGTH = 512, 1024
 TINY_PAIRS, TINY_STEPS = 64, 10
 EVALUATIONS = 10
-SLOTS = {"cuda": 4096, "cpu": 768}
+SLOTS = {"cuda": 4096, "cpu": 512}
 """Tokens computed at once; fewer take less memory, more are faster."""
 FREE = {"save_dir", "force", "resume", "merge", "threads", "tensorboard", "device_map", "save_every", "dataset"}
 """Options that may change when a run is resumed: they have no part in its losses (the data is compared by digest)."""

@@ -12,6 +12,8 @@ from fixer.encoding import Example
 
 MOST_PADDING = 0.12
 """Share of a batch's slots that may be padding."""
+WIDTHS = 32
+"""Widths of batches are multiples of it: a CPU's kernels are compiled for each shape, and take memory that stays."""
 
 
 class Batch(NamedTuple):
@@ -38,7 +40,8 @@ def _groups(examples: Sequence[Example], slots: int, rows: int) -> Iterator[list
     used = 0
     for example in examples:
         size = (len(group) + 1) * len(group[0]) if group else 0
-        if group and (len(group) == rows or size > slots or size - used - len(example) > MOST_PADDING * size):
+        room = (len(group) + 1) * _width(group[0]) if group else 0
+        if group and (len(group) == rows or room > slots or size - used - len(example) > MOST_PADDING * size):
             yield group
             group, used = [], 0
         group.append(example)
@@ -47,9 +50,13 @@ def _groups(examples: Sequence[Example], slots: int, rows: int) -> Iterator[list
         yield group
 
 
+def _width(example: Example) -> int:
+    """The slots of a batch's longest example, whose last token is only predicted, never read."""
+    return -(-(len(example) - 1) // WIDTHS) * WIDTHS
+
+
 def _batch(examples: Sequence[Example], pad_id: int) -> Batch:
-    # The last token of an example is only predicted, never read.
-    width = max(map(len, examples)) - 1
+    width = _width(max(examples, key=len))
     ids: list[list[int]] = []
     places: list[int] = []
     targets: list[int] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -11,8 +12,8 @@ from torch.nn.functional import cross_entropy
 
 from fixer.batching import Batch
 
-TILE = 64
-"""Target positions whose logits stand in memory together."""
+TILE = 128
+"""Target positions whose logits stand in memory together, at most."""
 _CACHED = 2**18
 """Logits that a core's cache holds: on the CPU the softmax runs over so many at a time."""
 
@@ -74,8 +75,7 @@ class _TiledLoss(Function):
     def forward(ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         gradient = torch.empty_like(hidden) if hidden.requires_grad else None
         total = hidden.new_zeros((), dtype=torch.float32)
-        for start in range(0, len(hidden), TILE):
-            part = slice(start, start + TILE)
+        for part in _tiles(len(hidden)):
             logits = hidden[part] @ head.T
             losses = _to_softmax(logits, targets[part])
             total += losses @ weights[part]
@@ -92,6 +92,13 @@ class _TiledLoss(Function):
         return gradient * grads[0].to(gradient.dtype), None, None, None
 
 
+def _tiles(targets: int) -> Iterator[slice]:
+    """Ranges of targets, about as many in each: a product of few rows takes as long as one of many."""
+    count = -(-targets // TILE)
+    for number in range(count):
+        yield slice(targets * number // count, targets * (number + 1) // count)
+
+
 def _mean(shares: Tensor, head: Tensor) -> Tensor:
     """The head's rows (targets, width), averaged by shares (targets, vocabulary).
 
@@ -101,7 +108,7 @@ def _mean(shares: Tensor, head: Tensor) -> Tensor:
     if shares.dtype == torch.bfloat16 and not shares.is_cuda:
         likely = (shares.amax(0) > _NEGLIGIBLE).nonzero().squeeze(1)
         if len(likely) < shares.shape[1] // 4:
-            return shares[:, likely] @ head[likely]
+            return shares.index_select(1, likely) @ head.index_select(0, likely)
     return shares @ head
 
 
@@ -113,9 +120,10 @@ def _to_softmax(logits: Tensor, targets: Tensor) -> Tensor:
     for start in range(0, len(logits), rows):
         part = logits[start : start + rows]
         values = part.float()
-        wanted = values.gather(1, targets[start : start + rows, None])
-        most = values.amax(1, keepdim=True)
-        total = values.sub_(most).exp_().sum(1, keepdim=True)
-        part.copy_(values.mul_(total.reciprocal()))
-        losses.append(total.log() + most - wanted)
-    return torch.cat(losses).squeeze(1)
+        likeliest = values.amax(1)
+        wanted = values.gather(1, targets[start : start + rows, None]).squeeze(1)
+        shares = values.softmax(1)
+        # The likeliest token's share is never too small for a logarithm.
+        losses.append(likeliest - shares.amax(1).log() - wanted)
+        part.copy_(shares)
+    return torch.cat(losses)

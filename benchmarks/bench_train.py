@@ -1,0 +1,415 @@
+#!/usr/bin/env python3
+"""Speed and memory of training, as ratios in one run, and the curves of the loss side by side.
+
+    python benchmarks/bench_train.py --model google/gemma-3-270m --dataset dataset.jsonl
+    python benchmarks/bench_train.py --model small-llama --dataset dataset.jsonl --steps 25
+
+Each contender trains the same model (NF4, double quantisation, bf16), the same first LoRA weights (rank 8, all linear
+layers) and the same token ids, eight examples a step in the same order, in a process of its own:
+
+- `ours`: the loop of train_qlora.py with its defaults; `ours undropped` without LoRA's dropout;
+- `TRL`: TRL's `SFTTrainer` as it comes, batches of 8;
+- `TRL 1x8`, `TRL 2x4`: its stock settings that are faster on a CPU: 1 or 2 examples at once, no gradient checkpointing;
+  `eager` with the attention that train_qlora.py takes on a CPU; `undropped` without dropout, for the curve.
+
+Prints tokens that are no padding a CPU-second (loading and the first step not counted), peak memory of the process, the
+ratios to `TRL` and to its fastest setting, and the losses of both without dropout, which must agree step by step.
+TRL comes with `pip install -r benchmarks/requirements.txt`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import train_qlora  # noqa: E402
+
+if TYPE_CHECKING:
+    from fixer.encoding import Example
+
+SMALL_LLAMA = "small-llama"
+STEP, MAX_LENGTH, RANK, ALPHA, DROPOUT, RATE, SEED = 8, 512, 8, 32, 0.05, 2e-4, 42
+
+
+class Contender(NamedTuple):
+    """How to train; `trl` is what differs from the defaults of TRL's `SFTConfig`, None for our own loop."""
+
+    trl: dict[str, Any] | None = None
+    dropout: float = DROPOUT
+    attention: str = "sdpa"
+
+
+_ONE_BY_ONE = {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 8, "gradient_checkpointing": False}
+_TWO_BY_TWO = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 4, "gradient_checkpointing": False}
+CONTENDERS = {
+    "ours": Contender(attention="auto"),
+    "ours undropped": Contender(attention="auto", dropout=0),
+    "TRL": Contender({"per_device_train_batch_size": 8}),
+    "TRL 1x8": Contender(_ONE_BY_ONE),
+    "TRL 2x4": Contender(_TWO_BY_TWO),
+    "TRL 1x8 eager": Contender(_ONE_BY_ONE, attention="eager"),
+    "TRL 1x8 undropped": Contender(_ONE_BY_ONE, dropout=0),
+}
+CURVES = ("ours undropped", "TRL 1x8 undropped")
+
+
+@dataclass
+class Result:
+    """A contender's loss, CPU-seconds and true tokens, one of each a step, and its peak memory in GB; or the `error`
+    that kept it from running. `split` has the seconds of the steps by kind of work, if asked."""
+
+    losses: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+    peak: float = 0.0
+    split: dict[str, float] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def rate(self) -> float:
+        """Tokens a CPU-second, without the first step."""
+        return sum(self.tokens[1:]) / sum(self.seconds[1:])
+
+
+def main() -> int:
+    options = build_parser().parse_args()
+    if options.contender:
+        print(json.dumps(asdict(contend(options))))
+        return 0
+    with model_folder(options) as folder:
+        results = {}
+        for name in options.contenders:
+            results[name] = run(options, name, folder)
+            show(name, results)
+        compare(results)
+        if options.profile:
+            show_split(run(options, "ours", folder, "--profile"))
+    show_curves(results, options.plot)
+    return int(any(result.error for result in results.values()))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True, help=f"folder, name on the hub, or {SMALL_LLAMA}: made on the spot")
+    parser.add_argument("--dataset", type=Path, required=True, help="JSONL with `bad` and `good`")
+    parser.add_argument("--steps", type=int, default=5, help="steps, the first a warm-up (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each process (default: %(default)s)")
+    parser.add_argument("--profile", action="store_true", help="also show where the time of ours goes")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the curves of the loss")
+    parser.add_argument(
+        "--contenders",
+        type=lambda text: text.split(","),
+        default=list(CONTENDERS),
+        help=f"which, with commas (default: {','.join(CONTENDERS)})",
+    )
+    parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
+    return parser
+
+
+@contextmanager
+def model_folder(options: argparse.Namespace) -> Iterator[str]:
+    """Where the model is; the small Llama stands there for the moment."""
+    if options.model != SMALL_LLAMA:
+        yield options.model
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        make_small_llama(folder, options.dataset)
+        yield folder
+
+
+def make_small_llama(folder: str, dataset: Path) -> None:
+    """A random Llama of 8 layers of width 512, with 8,000 tokens learned from the data set."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    from degraders.pairs import read
+
+    special = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=8000,
+        special_tokens=list(special.values()),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator((pair.good for pair in read(dataset)), trainer)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
+    torch.manual_seed(SEED)
+    config = LlamaConfig(
+        vocab_size=8000,
+        hidden_size=512,
+        intermediate_size=1408,
+        num_hidden_layers=8,
+        num_attention_heads=8,
+        pad_token_id=2,
+        eos_token_id=1,
+        bos_token_id=0,
+    )
+    model: Any = LlamaForCausalLM(config)
+    model.to(torch.bfloat16).save_pretrained(folder)
+
+
+def run(options: argparse.Namespace, name: str, model: str, *more: str) -> Result:
+    """A contender in a process of its own."""
+    settings = {"model": model, "dataset": options.dataset, "steps": options.steps, "threads": options.threads}
+    arguments = [text for key, value in settings.items() for text in (f"--{key}", str(value))]
+    command = [sys.executable, __file__, *arguments, "--contender", name, *more]
+    environment = os.environ | {"OMP_NUM_THREADS": str(options.threads), "TOKENIZERS_PARALLELISM": "false"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        return Result(error=(done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1])
+    return Result(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def show(name: str, results: dict[str, Result]) -> None:
+    result = results[name]
+    if result.error:
+        print(f"{name:<18} did not run: {result.error}", flush=True)
+        return
+    if len(results) == 1:
+        print(f"{len(result.tokens) - 1} steps of {STEP} examples after one warm-up, {sum(result.tokens[1:]):,} tokens")
+    steps = [tokens / seconds for tokens, seconds in zip(result.tokens[1:], result.seconds[1:], strict=True)]
+    spread = f"({min(steps):.1f} to {max(steps):.1f} a step)"
+    print(f"{name:<18} {result.rate:7.1f} tokens/CPU-s {spread:<26} {result.peak:5.2f} GB", flush=True)
+
+
+def show_split(result: Result) -> None:
+    """Where the time of ours goes."""
+    total = sum(result.split.values())
+    shares = sorted(((seconds / total, kind) for kind, seconds in result.split.items()), reverse=True)
+    print(result.error or "ours spends its time on: " + ", ".join(f"{kind} {share:.0%}" for share, kind in shares))
+
+
+def compare(results: dict[str, Result]) -> None:
+    """Ours against TRL as it comes, and against the fastest of its settings with dropout."""
+    ran = {name: result for name, result in results.items() if not result.error}
+    theirs = {name: ran[name].rate for name in ran if CONTENDERS[name].trl and CONTENDERS[name].dropout}
+    rivals = ["TRL"] if "TRL" in ran else []
+    rivals += [max(theirs, key=lambda name: theirs[name])] if theirs else []
+    for name in ran:
+        for rival in rivals if CONTENDERS[name].trl is None else []:
+            ratio, memory = ran[name].rate / ran[rival].rate, ran[name].peak / ran[rival].peak
+            print(f"{name} against {rival}: {ratio:.2f} times as fast, {memory:.2f} of its memory")
+
+
+def show_curves(results: dict[str, Result], plot: Path | None) -> None:
+    """The losses of both without dropout, side by side."""
+    if not all(name in results and results[name].losses for name in CURVES):
+        return
+    curves = {name: results[name].losses for name in CURVES}
+    ours, theirs = curves.values()
+    print("step  " + "  ".join(f"{name:>17}" for name in curves))
+    for step, pair in enumerate(zip(ours, theirs, strict=True), 1):
+        print(f"{step:>4}  " + "  ".join(f"{loss:>17.4f}" for loss in pair))
+    differences = [abs(a - b) for a, b in zip(ours, theirs, strict=True)]
+    print(f"losses differ by {max(differences):.4f} at most, {sum(differences) / len(differences):.4f} in the mean")
+    if plot:
+        draw(curves, plot)
+
+
+def draw(curves: dict[str, list[float]], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot(xlabel="step", ylabel="loss")
+    for (name, losses), line in zip(curves.items(), ("-", "--"), strict=True):
+        axes.plot(range(1, len(losses) + 1), losses, line, label=name)
+    axes.legend()
+    figure.savefig(path)
+
+
+def contend(options: argparse.Namespace) -> Result:
+    """Load the model and let one contender train it."""
+    import torch
+
+    from fixer.loading import add_lora, load_base, load_tokenizer
+
+    torch.set_num_threads(options.threads)
+    contender, device = CONTENDERS[options.contender], torch.device("cpu")
+    tokenizer = load_tokenizer(options.model)
+    examples = chosen(options.dataset, tokenizer, STEP * options.steps)
+    base = load_base(options.model, bits=4, device=device, attention=contender.attention)
+    model = add_lora(base, r=RANK, alpha=ALPHA, dropout=contender.dropout, seed=SEED)
+    if contender.trl is None:
+        result = ours(model, tokenizer.pad_token_id, examples, options.steps, options.profile)
+    else:
+        result = trl(model, tokenizer, examples, options.steps, contender.trl)
+    result.peak = peak_gb()
+    return result
+
+
+def chosen(dataset: Path, tokenizer: Any, count: int) -> list[Example]:
+    """Examples of the data set, drawn by the seed."""
+    from degraders.pairs import read
+    from degraders.prompts import Style
+    from fixer.encoding import encode_all
+    from fixer.training import order
+
+    pairs = list(read(dataset))
+    pairs = [pairs[index] for index in order(len(pairs), SEED, 0)[: 4 * count]]
+    examples, _ = encode_all(pairs, Style(), tokenizer, max_length=MAX_LENGTH)
+    if len(examples) < count:
+        sys.exit(f"{dataset}: {len(examples)} examples of at most {MAX_LENGTH} tokens; {count} are needed")
+    return [examples[index] for index in order(len(examples), SEED, 0)[:count]]
+
+
+def peak_gb() -> float:
+    """The peak memory of this process from the start of its program, which getrusage does not tell (Linux)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024 / 1e9
+
+
+def ours(model: Any, pad_id: int, examples: Sequence[Example], steps: int, profiled: bool) -> Result:
+    """The loop of train_qlora.py itself."""
+    from torch.profiler import ProfilerActivity, profile
+
+    from fixer.artefacts import Log
+    from fixer.checkpoints import Checkpoints
+    from fixer.training import Trainer, accelerator_for
+
+    times: list[float] = []
+    profiler = profile(activities=[ProfilerActivity.CPU], record_shapes=True) if profiled else None
+
+    class Clock(Log):
+        """A log that looks at the CPU's clock after each step, and profiles those after the first."""
+
+        def add(self, row: dict[str, Any], *, speed: float | None = None) -> None:
+            super().add(row, speed=speed)
+            times.append(time.process_time())
+            if profiler and len(times) == 1:
+                profiler.start()
+            elif profiler and len(times) == steps:
+                profiler.stop()
+
+    log = Clock(None, [], tensorboard=False)
+    accelerator = accelerator_for("cpu")
+    recipe = train_qlora.recipe_of(recipe_options(steps), len(examples), accelerator)
+    began = time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoints = Checkpoints(Path(folder), {})
+        trainer = Trainer(model, accelerator, recipe, examples, [], pad_id=pad_id, log=log, checkpoints=checkpoints)
+        trainer.run(None)
+    rows = log.steps()
+    losses, tokens = ([row[name] for row in rows] for name in ("loss", "tokens"))
+    return Result(losses, differences([began, *times]), tokens, split=split(profiler.events()) if profiler else {})
+
+
+def split(events: Any) -> dict[str, float]:
+    """Seconds by kind of work."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for event in events:
+        seconds[kind(event)] += event.self_cpu_time_total / 1e6
+    return dict(seconds)
+
+
+def kind(event: Any) -> str:
+    """What an operator belongs to, by its own name and shapes or those of the operators around it."""
+    around = [event]
+    while around[-1].cpu_parent:
+        around.append(around[-1].cpu_parent)
+    if any(one.name.startswith("_TiledLoss") for one in around):
+        return "head and loss"
+    for one in around:
+        shapes = [shape for shape in one.input_shapes if shape]
+        if "bitwise" in one.name or "random_" in one.name:
+            return "dropout"
+        if "dequantize" in one.name:
+            return "unpacking 4 bits"
+        if one.name in ("aten::mm", "aten::addmm_"):
+            return "LoRA" if any(RANK in shape for shape in shapes) else "products with the base"
+        if one.name == "aten::bmm" or any(len(shape) > 3 for shape in shapes):
+            return "attention"
+        if one.name.startswith("_FusedLora"):
+            return "LoRA"
+    return "rest: norms, activations, sums, optimizer"
+
+
+def recipe_options(steps: int) -> argparse.Namespace:
+    """The options of train_qlora.py with their defaults but for what both sides must share."""
+    arguments = ["--learning_rate", str(RATE), "--schedule", "constant", "--warmup", "0", "--max_steps", str(steps)]
+    arguments += ["--per_device_batch_size", str(STEP), "--seed", str(SEED)]
+    return train_qlora.build_parser().parse_args(arguments)
+
+
+def differences(times: Sequence[float]) -> list[float]:
+    return [end - start for start, end in zip(times, times[1:], strict=False)]
+
+
+def trl(model: Any, tokenizer: Any, examples: Sequence[Example], steps: int, settings: dict[str, Any]) -> Result:
+    """TRL's trainer on the same token ids, loss on completions alone, with its defaults but for what stands here."""
+    from transformers import TrainerCallback
+    from trl import SFTConfig, SFTTrainer
+
+    times: list[float] = []
+
+    class Clock(TrainerCallback):
+        def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+            times.append(time.process_time())
+
+    batches = in_steps(examples)
+    with tempfile.TemporaryDirectory() as folder:
+        config = SFTConfig(
+            output_dir=folder,
+            use_cpu=True,
+            max_length=MAX_LENGTH,
+            max_steps=steps,
+            completion_only_loss=True,
+            learning_rate=RATE,
+            lr_scheduler_type="constant",
+            train_sampling_strategy="sequential",
+            logging_steps=1,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            seed=SEED,
+            **settings,
+        )
+        data = tokens_of([example for batch in batches for example in batch])
+        trainer = SFTTrainer(model, config, train_dataset=data, processing_class=tokenizer, callbacks=[Clock()])
+        began = time.process_time()
+        trainer.train()
+    losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
+    return Result(losses, differences([began, *times]), [sum(map(len, batch)) for batch in batches])
+
+
+def in_steps(examples: Sequence[Example]) -> list[list[Example]]:
+    """The examples of our steps; sorted by length in each, which spares TRL padding where it computes few at once."""
+    from fixer.training import order
+
+    found = [examples[index] for index in order(len(examples), SEED, 0)]
+    return [sorted(found[start : start + STEP], key=len) for start in range(0, len(found), STEP)]
+
+
+def tokens_of(examples: Sequence[Example]) -> Any:
+    """The examples as TRL takes those that are tokenised."""
+    from datasets import Dataset
+
+    rows = [
+        {
+            "input_ids": [*example.prompt, *example.target],
+            "completion_mask": [0] * len(example.prompt) + [1] * len(example.target),
+        }
+        for example in examples
+    ]
+    return Dataset.from_list(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from degraders.pairs import Pair, chunks
+from degraders.predictions import Prediction
 from degraders.prompts import Style
 from fixer.encoding import end_ids, prompt_ids, text_ids
 from fixer.generation import Generated, Generator, Request, Sampling
@@ -21,24 +22,6 @@ TOO_LONG = "too long"
 _UNFINISHED = {"length": "no end", "repeat": "repeat"}
 _GROWTH = {"good_only": (1.25, 16), "edits": (1.25, 64), "structured": (2.5, 64)}
 """Most tokens of an answer, by target format: a factor on the text's tokens, and so many more."""
-
-
-class Prediction(NamedTuple):
-    """What became of a text.
-
-    `raw` is the model's answer, `text` what the guard let through; `problem` says what was broken in the answer (one
-    of `prompts`' problems, "no end", "repeat", "too long"; several with commas) and `guard` why pieces were refused.
-    `tokens` were generated, for so many `chunks` of the text; `refused` of them the guard turned down.
-    """
-
-    id: str
-    raw: str
-    text: str
-    problem: str
-    guard: str
-    tokens: int
-    chunks: int
-    refused: int
 
 
 @dataclass

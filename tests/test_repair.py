@@ -13,10 +13,11 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from degraders.pairs import Pair
+from degraders.predictions import Prediction
 from degraders.prompts import Style
 from fixer import repair
 from fixer.generation import Generated, Request
-from fixer.repair import Prediction, Repairer
+from fixer.repair import Repairer
 
 pytestmark = pytest.mark.fixer
 

@@ -26,6 +26,8 @@ TINY = "debug-tiny"
 _WITHOUT_WEIGHTS = {"meta-llama/Llama-2-7b": "meta-llama/Llama-2-7b-hf"}
 _SMALLEST = "pass a smaller --base_model, --bits 4, or --device_map cpu"
 ADAPTER_CONFIG = "adapter_config.json"
+# On its import it would like a package for the very kernels that `_keep_unpacked` forbids.
+logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 
 def base_name(name: str) -> str:
@@ -71,14 +73,13 @@ def load_base(
         # On a CPU the fused kernel takes several times as long as three plain products in bf16.
         attention = "eager" if device.type == "cpu" else "sdpa"
     dtype = torch.float32 if bits == 32 or (bits == 4 and not has_bf16(device)) else torch.bfloat16
-    # It would like a package for the very kernels that `_keep_unpacked` forbids.
-    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     settings: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}, "attn_implementation": attention}
     if bits == 4:
         settings["quantization_config"] = _nf4(dtype)
     with _folder(name) as source, _faults(name), _quiet():
         model: Any = AutoModelForCausalLM.from_pretrained(source, trust_remote_code=trust_remote_code, **settings)
     _keep_unpacked(model)
+    model.name_or_path = name  # what an adapter will name as its base, even if that was made in a folder now gone
     model.config.use_cache = False
     return model.eval()
 
@@ -150,7 +151,9 @@ def load_adapter(
     except UserError as error:
         raise UserError(f"{folder}: its base model: {error}; --base_model names another place") from error
     try:
-        adapted = PeftModel.from_pretrained(model, str(folder), low_cpu_mem_usage=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            adapted = PeftModel.from_pretrained(model, str(folder), low_cpu_mem_usage=False)
     except (RuntimeError, ValueError, KeyError, OSError) as error:
         raise UserError(f"{folder}: this adapter does not fit {name} ({_first_line(error)})") from error
     return adapted.eval(), load_tokenizer(str(folder), trust_remote_code=trust_remote_code), style
@@ -200,9 +203,18 @@ def _folder(name: str) -> Iterator[str]:
         yield name
         return
     with tempfile.TemporaryDirectory(prefix="debug-tiny-") as folder, _quiet():
-        tiny_model().save_pretrained(folder)
-        tiny_tokenizer().save_pretrained(folder)
+        _save_tiny(Path(folder))
         yield folder
+
+
+def _save_tiny(folder: Path) -> None:
+    """Write the tiny model in this process, whichever it is: `save_pretrained` writes in the first of several alone."""
+    from safetensors.torch import save_file
+
+    model = tiny_model()
+    save_file(model.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "config.json").write_text(model.config.to_json_string(), encoding="utf-8")
+    tiny_tokenizer().save_pretrained(folder)
 
 
 def tiny_model() -> Any:

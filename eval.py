@@ -111,7 +111,7 @@ def _model_options(group: Callable[..., None]) -> None:
           "in pieces (none: as the adapter was trained, or 512)")  # fmt: skip
     group("--temperature", type=_number(0), default=0.0, metavar="T", help="0: the likeliest token; else sampled")
     group("--top_p", type=_number(1e-6, 1), default=1.0, metavar="P", help="sample from the likeliest P of probability")
-    group("--attention", choices=("sdpa", "eager"), default="sdpa", help="how attention is computed")
+    group("--attention", choices=("auto", "sdpa", "eager"), default="auto", help="how attention is computed")
     group("--device_map", default="auto", metavar="DEVICE", help="auto: this process's device; or cpu, cuda, cuda:1")
     group("--trust_remote_code", action="store_true", help="run code that comes with the model")
     group("--threads", type=_whole(1), metavar="N", help="CPU threads (none: as torch chooses)")
@@ -289,14 +289,9 @@ def answer_by_model(options: argparse.Namespace, chosen: Chosen) -> Answers | No
     facts = [("answers", f"{len(found.predictions) - found.found:,} made, {found.found:,} were there")]
     if found.tokens:
         rate = f"{found.tokens / found.seconds:,.0f} tokens a second"
-        facts.append(
-            ("  speed", f"{found.tokens:,} tokens in {found.seconds:.1f} s, {rate}, of {processes_told(found)}")
-        )
+        by = "" if found.processes == 1 else f", {found.processes} processes"
+        facts.append(("  speed", f"{found.tokens:,} tokens in {found.seconds:.1f} s, {rate}{by}"))
     return Answers(found.predictions, signature, facts)
-
-
-def processes_told(found: Any) -> str:
-    return "one process" if found.processes == 1 else f"one of {found.processes} processes"
 
 
 # The scores
@@ -315,7 +310,7 @@ def score(options: argparse.Namespace, chosen: Chosen, answers: Answers) -> Resu
         refusable = sum(bool(guard(pair.bad, pair.good, format=pair.format, ended=True)) for pair in chosen.pairs)
 
     def shown(work: Iterable[Any]) -> Iterable[Any]:
-        return tqdm(work, desc="scoring", unit="text", leave=False, mininterval=0.5 if sys.stderr.isatty() else 10)
+        return tqdm(work, desc="scoring", unit="text", leave=False, delay=2)
 
     return assess(
         chosen.pairs, answers.predictions, seed=options.seed, guarded=guard_on, refusable=refusable, shown=shown

@@ -119,7 +119,8 @@ def load(asked: Asked, device: torch.device) -> tuple[Any, Any, Style]:
 
 @dataclass(frozen=True)
 class Answered:
-    """The predictions of all pairs, in their order; what this process, the main one, made of them now and how fast."""
+    """The predictions of all pairs, in their order: `found` were there, the others made now, in so many tokens by all
+    processes, and seconds of the main one."""
 
     predictions: list[Prediction]
     found: int
@@ -142,7 +143,7 @@ def answer(asked: Asked, pairs: Sequence[Pair], kept: Kept, *, begin_anew: bool)
         print(f"going on: {len(found):,} of {len(pairs):,} answers are there{again}", file=sys.stderr)
     rest = [pair for pair in pairs if pair.id not in found]
     share = shared_out(rest, accelerator.process_index, accelerator.num_processes)
-    tokens, seconds = _generate(asked, share, kept, accelerator) if share else (0, 0.0)
+    seconds = _generate(asked, share, kept, accelerator) if share else 0.0
     kept.close()
     accelerator.wait_for_everyone()
     processes, is_main = accelerator.num_processes, accelerator.is_main_process
@@ -152,6 +153,7 @@ def answer(asked: Asked, pairs: Sequence[Pair], kept: Kept, *, begin_anew: bool)
     made, _ = kept.found()
     predictions = [made[pair.id] for pair in pairs]
     kept.finish(predictions)
+    tokens = sum(one.tokens for one in predictions if one.id not in found)
     return Answered(predictions, len(found), tokens, seconds, processes)
 
 
@@ -160,8 +162,8 @@ def shared_out(pairs: Sequence[Pair], process: int, processes: int) -> list[Pair
     return sorted(pairs, key=lambda pair: (-len(pair.bad), pair.id))[process::processes]
 
 
-def _generate(asked: Asked, share: Sequence[Pair], kept: Kept, accelerator: Any) -> tuple[int, float]:
-    """Answer a share of the pairs; returns the tokens made and the seconds it took."""
+def _generate(asked: Asked, share: Sequence[Pair], kept: Kept, accelerator: Any) -> float:
+    """Answer a share of the pairs; returns the seconds it took, loading left out."""
     model, tokenizer, style = load(asked, accelerator.device)
     repairer = Repairer(
         model,
@@ -172,14 +174,13 @@ def _generate(asked: Asked, share: Sequence[Pair], kept: Kept, accelerator: Any)
         sampling=asked.sampling,
         limits=Limits() if asked.guarded else None,
     )
-    tokens, began = 0, time.perf_counter()
+    began = time.perf_counter()
     try:
         for made in _shown(repairer(share), share, hidden=not accelerator.is_main_process):
             kept.add(made)
-            tokens += made.tokens
     except torch.OutOfMemoryError as error:
         raise UserError(f"out of GPU memory; lower --batch (now {asked.batch}) or --max_length, or --bits 4") from error
-    return tokens, time.perf_counter() - began
+    return time.perf_counter() - began
 
 
 def _shown(made: Iterable[Prediction], share: Sequence[Pair], *, hidden: bool) -> Iterator[Prediction]:
@@ -190,11 +191,10 @@ def _shown(made: Iterable[Prediction], share: Sequence[Pair], *, hidden: bool) -
     with tqdm(
         total=sum(sizes.values()),
         desc="answering",
-        bar_format="{desc} {percentage:3.0f}% |{bar}| {postfix}, {elapsed}, {remaining} left",
-        postfix=f"0/{len(share)} texts",
+        bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}, {remaining} left{postfix}",
         mininterval=0.5 if sys.stderr.isatty() else 10,
         smoothing=0,
-        leave=False,
+        leave=not sys.stderr.isatty(),
         disable=hidden,
     ) as bar:
         for one in made:

@@ -247,7 +247,8 @@ class Generator:
             row.end = self._ended(row)
             if row.end:
                 return
-            row.drafter.saw(token, self._tokenizer.convert_ids_to_tokens(token))
+            # Models are often rounded up to more tokens than their tokenizers know.
+            row.drafter.saw(token, self._tokenizer.convert_ids_to_tokens(token) or "")
             if place < len(draft) and draft[place] != token:
                 return
 

@@ -130,7 +130,7 @@ def marks(pair: Pair, prediction: str) -> list[Mark]:
         found.append(Mark(first, max(first, last), outcome, number, span.bad, *there))
     for edit, harmed in zip(base.unasked, _harmed(pair, base, prediction), strict=True):
         kind = HARM if harmed else UNASKED
-        for c in edit:
+        for c in _joined(edit):
             passed = bisect_right(base.places, c.start, key=lambda place: place[1])
             at = base.places[passed - 1][1] if passed else 0
             given = pair.spans[passed - 1].end - at if passed else 0
@@ -138,6 +138,16 @@ def marks(pair: Pair, prediction: str) -> list[Mark]:
             where = (c.start + given, c.end + given), (c.start + gold, c.end + gold)
             found.append(Mark(c.new_start, c.new_end, kind, -1, base.text[c.start : c.end], *where))
     return sorted(found)
+
+
+def _joined(edit: Sequence[Change]) -> list[Change]:
+    """The changes of an edit, those that nothing parts as one."""
+    found: list[Change] = []
+    for change in edit:
+        if found and found[-1].end == change.start and found[-1].new_end == change.new_start:
+            change = found.pop()._replace(end=change.end, new_end=change.new_end)
+        found.append(change)
+    return found
 
 
 def _moved(at: int, changes: Sequence[Change]) -> int:

@@ -294,7 +294,8 @@ def facts(results: Results) -> list[tuple[str, str]]:
         rows.append(("  its price", f"it would refuse {results.refusable:,} of the good texts"))
     clean = sum(example.pair.identity for example in results.examples)
     if clean < CLEAN:
-        rows.append(("note", f"{clean} identity pairs: with under {CLEAN}, whether good text is left alone is a guess"))
+        told = f"{clean} identity pair{'' if clean == 1 else 's'}"
+        rows.append(("note", f"{told}: with under {CLEAN}, whether good text is left alone is a guess"))
     return rows
 
 

@@ -395,7 +395,7 @@ def write(
         "options": {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()},
         "pairs": {"read": chosen.read, "evaluated": len(chosen.pairs), "unused": dict(chosen.unused)},
         **summary(results),
-        "told": dict(facts),
+        "told": [f"{name.strip()}: {value}" for name, value in facts],
         "packages": packages(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 2),

@@ -6,7 +6,7 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -174,32 +174,42 @@ def _generate(asked: Asked, share: Sequence[Pair], kept: Kept, accelerator: Any)
         sampling=asked.sampling,
         limits=Limits() if asked.guarded else None,
     )
+    progress = _Progress(sum(len(p.bad) for p in share), len(share), hidden=not accelerator.is_main_process)
     began = time.perf_counter()
     try:
-        for made in _shown(repairer(share), share, hidden=not accelerator.is_main_process):
+        for made in repairer(share, seen=progress.seen):
             kept.add(made)
+            progress.done += 1
     except torch.OutOfMemoryError as error:
         raise UserError(f"out of GPU memory; lower --batch (now {asked.batch}) or --max_length, or --bits 4") from error
+    finally:
+        progress.close()
     return time.perf_counter() - began
 
 
-def _shown(made: Iterable[Prediction], share: Sequence[Pair], *, hidden: bool) -> Iterator[Prediction]:
-    """The predictions under a bar that counts characters, the best measure of the time that is left."""
-    sizes = {pair.id: len(pair.bad) for pair in share}
-    tokens = done = 0
-    began = time.perf_counter()
-    with tqdm(
-        total=sum(sizes.values()),
-        desc="answering",
-        bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}, {remaining} left{postfix}",
-        mininterval=0.5 if sys.stderr.isatty() else 10,
-        smoothing=0,
-        leave=not sys.stderr.isatty(),
-        disable=hidden,
-    ) as bar:
-        for one in made:
-            yield one
-            tokens, done = tokens + one.tokens, done + 1
-            rate = tokens / (time.perf_counter() - began)
-            bar.set_postfix_str(f"{done}/{len(share)} texts, {rate:,.0f} tokens/s", refresh=False)
-            bar.update(sizes[one.id])
+class _Progress:
+    """A bar on stderr that counts characters, the best measure of the time that is left."""
+
+    def __init__(self, chars: int, texts: int, *, hidden: bool) -> None:
+        self._bar = tqdm(
+            total=chars,
+            desc="answering",
+            bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}, {remaining} left{postfix}",
+            mininterval=0.5 if sys.stderr.isatty() else 10,
+            smoothing=0,
+            leave=not sys.stderr.isatty(),
+            disable=hidden,
+        )
+        self._texts, self._began = texts, time.perf_counter()
+        self.tokens = self.done = 0
+
+    def seen(self, chars: int, tokens: int) -> None:
+        """A piece of a text is done."""
+        self.tokens += tokens
+        rate = self.tokens / (time.perf_counter() - self._began)
+        self._bar.set_postfix_str(f"{self.done}/{self._texts} texts, {rate:,.0f} tokens/s", refresh=False)
+        self._bar.update(chars)
+
+    def close(self) -> None:
+        self.seen(0, 0)
+        self._bar.close()

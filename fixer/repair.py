@@ -7,7 +7,7 @@ space around each piece, which models do not reproduce well, is put back as it w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,8 +99,11 @@ class Repairer:
         self._limits = limits
         self._positions = int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30)
 
-    def __call__(self, pairs: Iterable[Pair]) -> Iterator[Prediction]:
-        """A prediction for each pair as it is done, not in the pairs' order."""
+    def __call__(
+        self, pairs: Iterable[Pair], *, seen: Callable[[int, int], None] = lambda chars, tokens: None
+    ) -> Iterator[Prediction]:
+        """A prediction for each pair as it is done, not in the pairs' order; `seen` hears, of each piece that is done,
+        how many characters it had and how many tokens its answer."""
         requests: list[Request] = []
         owners: list[tuple[_Job, _Piece]] = []
         for pair in pairs:
@@ -110,11 +113,14 @@ class Repairer:
                     requests.append(request)
                     owners.append((job, piece))
                     job.waiting += 1
+                else:
+                    seen(len(piece.given), 0)
             if not job.waiting:
                 yield job.prediction()
         for index, generated in self._generate(requests):
             job, piece = owners[index]
             self._take(job.pair, piece, generated)
+            seen(len(piece.given), generated.tokens)
             job.waiting -= 1
             if not job.waiting:
                 yield job.prediction()

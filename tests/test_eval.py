@@ -188,7 +188,7 @@ def test_ids_that_stand_twice_are_told_apart(tmp_path: Path) -> None:
     data = written(tmp_path / "d.jsonl", *({"id": "a", "bad": str(at), "good": "x"} for at in range(3)))
     assert evaluate("--model", "copy", "--dataset", data, "--out", tmp_path / "c.csv") == 0
     assert [row["id"] for row in rows(tmp_path / "c.csv")] == ["a", "a (2)", "a (3)"]
-    assert told(tmp_path / "c.csv")["told"]["note"] == "2 ids stood more than once and got a number"
+    assert "note: 2 ids stood more than once and got a number" in told(tmp_path / "c.csv")["told"]
 
 
 # Answers made elsewhere
@@ -416,7 +416,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert evaluate(*by(adapter, few, out)) == 0
     assert "going on: 2 of 3 answers are there" in capsys.readouterr().err
     assert out.read_bytes() == whole.read_bytes()
-    assert told(out)["told"]["answers"] == "1 made, 2 were there"
+    assert "answers: 1 made, 2 were there" in told(out)["told"]
 
 
 def test_force_begins_anew(adapter: Path, few: Path, tmp_path: Path, capsys: Any) -> None:

@@ -145,3 +145,14 @@ def test_a_block_that_exceeds_the_model_is_named_and_left_alone(monkeypatch: pyt
 def test_a_text_is_handed_on_as_soon_as_its_last_piece_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     made = repaired(monkeypatch, mended, "", LONG, "teh end", window=500)
     assert [one.text for one in made] == ["", mended(LONG), "the end"]
+
+
+def test_every_piece_is_reported_as_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    chars: list[int] = []
+    real = Repairer.__call__
+    monkeypatch.setattr(
+        Repairer, "__call__", lambda self, pairs: real(self, pairs, seen=lambda size, _: chars.append(size))
+    )
+    made = repaired(monkeypatch, mended, LONG, "\n", window=500)
+    assert len(chars) == made[0].chunks + 1 > 5
+    assert sum(chars) == len(LONG) + 1

@@ -19,6 +19,8 @@ from fixer.generation import Generated, Generator, Request, Sampling
 from fixer.guard import BROKEN, EMPTY, Limits, guard
 
 TOO_LONG = "too long"
+TOGETHER = 32
+"""Texts whose pieces are sorted by length together: were it all of them, a long run would finish no text for hours."""
 _UNFINISHED = {"length": "no end", "repeat": "repeat"}
 _GROWTH = {"good_only": (1.25, 16), "edits": (1.25, 64), "structured": (2.5, 64)}
 """Most tokens of an answer, by target format: a factor on the text's tokens, and so many more."""
@@ -106,18 +108,20 @@ class Repairer:
         how many characters it had and how many tokens its answer."""
         requests: list[Request] = []
         owners: list[tuple[_Job, _Piece]] = []
-        for pair in pairs:
+        ranks: list[int] = []
+        for number, pair in enumerate(pairs):
             job = self._job(pair)
             for piece in job.pieces:
                 if request := self._request(pair, piece):
                     requests.append(request)
                     owners.append((job, piece))
+                    ranks.append(number // TOGETHER)
                     job.waiting += 1
                 else:
                     seen(len(piece.given), 0)
             if not job.waiting:
                 yield job.prediction()
-        for index, generated in self._generate(requests):
+        for index, generated in self._generate(requests, ranks):
             job, piece = owners[index]
             self._take(job.pair, piece, generated)
             seen(len(piece.given), generated.tokens)

@@ -45,7 +45,8 @@ def repaired(
         def __init__(self, *_: Any, **__: Any) -> None:
             pass
 
-        def __call__(self, requests: Sequence[Request]) -> Iterator[tuple[int, Generated]]:
+        def __call__(self, requests: Sequence[Request], ranks: Sequence[int]) -> Iterator[tuple[int, Generated]]:
+            assert len(ranks) == len(requests) and list(ranks) == sorted(ranks)
             for index in reversed(range(len(requests))):
                 prompt = "".join(map(chr, requests[index].prompt[1:]))
                 said = answer(prompt.split("### Text\n")[1].removesuffix("\n\n### Answer\n"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +40,8 @@ identity_altered, the share of the identity pairs alone; edit_distance_left, the
 remains, where 1 is what the input had; harmed, the share of examples with any harm."""
 
 UNLABELLED = "unlabelled"
+HUB_PATIENCE = 5
+"""Seconds that the hub may take to answer."""
 
 
 class SpanOutcome(NamedTuple):
@@ -47,6 +50,7 @@ class SpanOutcome(NamedTuple):
     label: str
     family: str
     outcome: str
+    recoverable: str = UNLABELLED
 
 
 class Scored(NamedTuple):
@@ -129,7 +133,7 @@ def assess(pair: Pair, prediction: str) -> Scored:
         "harm": float(explained.harms.total()),
     }
     outcomes = tuple(
-        SpanOutcome(span.label or UNLABELLED, span.family or UNLABELLED, outcome)
+        SpanOutcome(span.label or UNLABELLED, span.family or UNLABELLED, outcome, span.recoverable or UNLABELLED)
         for span, outcome in zip(pair.spans, explained.outcomes, strict=True)
     )
     return Scored(values, outcomes, explained.harms)
@@ -164,7 +168,7 @@ def harm_text(harms: Mapping[str, int]) -> str:
 # Figures over many
 
 Vector = npt.NDArray[Any]
-_NOTHING = Figure(math.nan, math.nan, math.nan)
+NOTHING = Figure(math.nan, math.nan, math.nan)
 
 
 class Bootstrap:
@@ -191,7 +195,7 @@ class Bootstrap:
 def _figure(value: float, drawn: Vector) -> Figure:
     drawn = drawn[~np.isnan(drawn)]
     if math.isnan(value) or not drawn.size:
-        return _NOTHING
+        return NOTHING
     low, high = np.percentile(drawn, (2.5, 97.5))
     return Figure(value, float(low), float(high))
 
@@ -199,7 +203,7 @@ def _figure(value: float, drawn: Vector) -> Figure:
 def corpus(scored: Sequence[Scored], *, samples: int = 1000, seed: int = 42) -> dict[str, Figure]:
     """The `FIGURES` of many examples, each with its 95 % interval."""
     if not scored:
-        return dict.fromkeys(FIGURES, _NOTHING)
+        return dict.fromkeys(FIGURES, NOTHING)
     column = {name: np.array([one.values[name] for one in scored]) for name in COLUMNS}
     column["harmed"] = column["harm"] > 0
     bootstrap = Bootstrap(len(scored), samples=samples, seed=seed)
@@ -224,6 +228,21 @@ def by_family(scored: Sequence[Scored], *, samples: int = 1000, seed: int = 42) 
     return _broken_down(scored, lambda span: span.family, samples, seed)
 
 
+def by_recoverable(scored: Sequence[Scored], *, samples: int = 1000, seed: int = 42) -> dict[str, Breakdown]:
+    """The repairs of each class of what the text tells of them; where nobody said, `unlabelled`."""
+    return _broken_down(scored, lambda span: span.recoverable, samples, seed)
+
+
+def mean(values: Sequence[float], *, samples: int = 1000, seed: int = 42) -> Figure:
+    """The mean of one value an example, NaN left out, with its 95 % interval."""
+    if not values:
+        return NOTHING
+    column = np.array(values)
+    measured = ~np.isnan(column)
+    bootstrap = Bootstrap(len(column), samples=samples, seed=seed)
+    return bootstrap.figures((np.where(measured, column, 0), measured), _quotient)[0]
+
+
 def _broken_down(
     scored: Sequence[Scored], name: Callable[[SpanOutcome], str], samples: int, seed: int
 ) -> dict[str, Breakdown]:
@@ -236,19 +255,24 @@ def _broken_down(
             fn[number] += span.outcome != REPAIRED
     bootstrap = Bootstrap(len(scored), samples=samples, seed=seed) if counts else None
     return {
-        key: Breakdown(int(tp.sum() + fn.sum()), *_repairs(bootstrap, tp, fp, fn))
+        key: Breakdown(int(tp.sum() + fn.sum()), *_repairs(bootstrap, tp, fp, fn, alone=False))
         for key, (tp, fp, fn) in sorted(counts.items())
         if bootstrap
     }
 
 
-def _repairs(bootstrap: Bootstrap, tp: Vector, fp: Vector, fn: Vector) -> list[Figure]:
-    """Precision, recall and F0.5 of the sums."""
+def _repairs(bootstrap: Bootstrap, tp: Vector, fp: Vector, fn: Vector, *, alone: bool = True) -> list[Figure]:
+    """Precision, recall and F0.5 of the sums; unless these stand `alone`, nothing is said where there are no errors: a
+    resample without any of a rare label would count as faultless."""
+
+    def said(found: Vector, sums: Vector) -> Vector:
+        return found if alone else np.where(sums[:, 0] + sums[:, 2] > 0, found, np.nan)
+
     return bootstrap.figures(
         (tp, fp, fn),
-        lambda sums: _share(sums[:, 0], sums[:, 1]),
-        lambda sums: _share(sums[:, 0], sums[:, 2]),
-        _f_half_of_sums,
+        lambda sums: said(_share(sums[:, 0], sums[:, 1]), sums),
+        lambda sums: said(_share(sums[:, 0], sums[:, 2]), sums),
+        lambda sums: said(_f_half_of_sums(sums), sums),
     )
 
 
@@ -277,22 +301,45 @@ def cosine(predictions: Sequence[str], references: Sequence[str], model: str, *,
 
     Reimers and Gurevych 2019, "Sentence-BERT". `model` is a folder or a hub name for sentence-transformers. It
     flatters (a "not" put in leaves 0.98), and of a long text it sees the beginning alone: never lead with it.
+    UserError if the model is not at hand.
     """
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError as error:
-        raise UserError(
-            "the embedding cosine needs sentence-transformers: pip install sentence-transformers"
-        ) from error
-    try:
-        encoder = SentenceTransformer(model)
-    except (OSError, ValueError) as error:
-        hint = "give the folder of a sentence-transformers model, or a hub name where the hub can be reached"
-        raise UserError(f"embedding model {model!r} cannot be loaded ({_first_line(error)}); {hint}") from error
+    encoder = _encoder(model)
     texts = list(dict.fromkeys((*predictions, *references)))
     vectors = encoder.encode(texts, batch_size=batch, normalize_embeddings=True, show_progress_bar=False)
     vector_of = dict(zip(texts, vectors, strict=True))
     return [float(vector_of[left] @ vector_of[right]) for left, right in zip(predictions, references, strict=True)]
+
+
+def _encoder(model: str) -> Any:
+    hint = "give the folder of a sentence-transformers model, or a hub name where the hub can be reached"
+    try:
+        # Asked first: to import the library takes seconds, and to learn that there is no hub a minute.
+        if not _at_hand(model):
+            raise UserError(f"embedding model {model!r} is not on this machine; {hint}")
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise UserError(f"the embedding cosine needs a package: pip install {error.name}") from error
+    try:
+        return SentenceTransformer(model)
+    except (OSError, ValueError) as error:
+        raise UserError(f"embedding model {model!r} cannot be loaded ({_first_line(error)}); {hint}") from error
+
+
+def _at_hand(model: str) -> bool:
+    """Whether a model is a folder, lies in the hub's cache, or could be fetched."""
+    if Path(model).is_dir():
+        return True
+    import huggingface_hub
+    from huggingface_hub import constants
+
+    name = model if "/" in model else f"sentence-transformers/{model}"
+    try:
+        if huggingface_hub.try_to_load_from_cache(name, "modules.json"):
+            return True
+        huggingface_hub.get_session().head(constants.ENDPOINT, timeout=HUB_PATIENCE)
+    except Exception:  # no name of a model, or one of many ways not to reach the hub
+        return False
+    return True
 
 
 class Extra:

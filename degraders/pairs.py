@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import gzip
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,7 +44,8 @@ class Span(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A bad text and its good one; `format` is `markdown`, `rst` or `text`, `group` what must not be torn apart
-    (a document, a project), `split` empty where the data has none."""
+    (a document, a project), `category` the kind of its repair as a whole; `split` and `category` are empty where the
+    data has none."""
 
     id: str
     context: str
@@ -54,6 +56,7 @@ class Pair:
     labels: tuple[str, ...] = ()
     split: str = ""
     group: str = ""
+    category: str = ""
 
     @property
     def identity(self) -> bool:
@@ -94,6 +97,32 @@ def read_dataset(name: str, split: str, fields: Fields | None = None) -> Iterato
             pair = reader.pair(number, row)
             if pair:
                 yield pair
+
+
+def drawn(pairs: Sequence[Pair], most: int | None, *, seed: int) -> list[Pair]:
+    """At most so many of the pairs, drawn by the seed and their ids, in their order."""
+    if most is None or len(pairs) <= most:
+        return list(pairs)
+
+    def ticket(place: int) -> bytes:
+        key = f"{seed}\x1f{place}\x1f{pairs[place].id}"
+        return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+    return [pairs[place] for place in sorted(sorted(range(len(pairs)), key=ticket)[:most])]
+
+
+def with_own_ids(pairs: Iterable[Pair]) -> tuple[list[Pair], int]:
+    """The pairs with every id once, later ones numbered, `a (2)`; and how many that were."""
+    found: dict[str, Pair] = {}
+    renamed = 0
+    for pair in pairs:
+        name, number = pair.id, 1
+        while name in found:
+            number += 1
+            name = f"{pair.id} ({number})"
+        renamed += number > 1
+        found[name] = replace(pair, id=name)
+    return list(found.values()), renamed
 
 
 def aligned(bad: str, good: str) -> tuple[Span, ...]:
@@ -240,6 +269,7 @@ class _Reader:
             labels=tuple(row.get("labels") or sorted({span.label for span in spans} - {""})),
             split=str(row.get("split") or ""),
             group=str(row.get("doc_id") or row.get("repo") or ""),
+            category=str(row.get("task" if coedit else "category") or ""),
         )
 
 

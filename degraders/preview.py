@@ -6,18 +6,15 @@ what stands there. Numbers and signs are drawn by the style sheet: what a reader
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from itertools import pairwise
 from typing import Any
 
-from degraders.registry import FAMILIES
+from degraders import page
+from degraders.page import drawn, escape, family_class, in_order, option, to_draw
 
 RECOVERABLE = {
     "A": "one right fix, told by the text itself",
@@ -26,34 +23,9 @@ RECOVERABLE = {
     "D": "the information is gone: flag the gap, do not invent",
 }
 EXCERPT = 90  # characters of a span that the list under the texts shows
-SHORT = 24  # a span up to this long shows its every space, if white space is what is wrong with it
 MANY = 7  # from so many errors on, the list has two columns where the screen is wide
 
-_SLOT = re.compile(r"\{\{(\w+)\}\}")
-_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _WHITE = re.compile(r"\s+")
-_EVERY_SPACE = r"[ \t\n]"
-_ODD_SPACES = r"(?m:\t|\n|^ +| +$| {2,})"
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\xa0\xad\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\u2066-\u2069\ufeff]"
-)
-_JOINER = "(?<![\u2600-\u27bf\ufe0f\U0001f000-\U0001faff])\u200d"  # not the one that makes two emoji one
-_NAMES = {
-    "\0": "NUL",
-    "\r": "CR",
-    "\xa0": "NBSP",
-    "\xad": "SHY",
-    "\u200b": "ZWSP",
-    "\u200c": "ZWNJ",
-    "\u200d": "ZWJ",
-    "\u200e": "LRM",
-    "\u200f": "RLM",
-    "\u202f": "NNBSP",
-    "\u2060": "WJ",
-    "\ufeff": "BOM",
-}
-_CLASSES = {" ": "s", "\t": "t", "\n": "n"}
-_UNWRITABLE = re.compile("[\0\ud800-\udfff]")  # what no page can hold: NUL and half a surrogate pair
 
 
 @dataclass(frozen=True)
@@ -88,58 +60,27 @@ def render(records: Iterable[Mapping[str, Any]], *, title: str, facts: Sequence[
     families: Counter[str] = Counter()
     for (family, _), count in labels.items():
         families[family] += count
-    template = resources.files("degraders").joinpath("data/preview.html").read_text(encoding="utf-8")
     values = {
-        "title": _escape(title),
-        "facts": _facts(facts),
-        "families": "\n".join(_chip(family, families[family]) for family in _in_order(families)),
+        "title": escape(title),
+        "facts": page.facts(facts),
+        "families": page.chips(families),
         "errors": str(families.total()),
-        "labels": "".join(_label_group(family, labels) for family in _in_order(families) if families[family]),
-        "splits": "".join(_option(split, count) for split, count in sorted(splits.items())),
+        "labels": "".join(_label_group(family, labels) for family in in_order(families) if families[family]),
+        "splits": "".join(option(split, count) for split, count in sorted(splits.items())),
         "classes": "".join(f"<dt>{key}</dt><dd>{value}</dd>" for key, value in RECOVERABLE.items()),
         "total": str(len(cards)),
         "cards": "\n".join(cards),
         "some": " hidden" if cards else "",
-        "script_digest": _script_digest(template),
     }
-    return _SLOT.sub(lambda slot: values[slot[1]], template)
-
-
-def _script_digest(template: str) -> str:
-    """Return what the page's policy must name so that its own script runs, and no other."""
-    script = _SCRIPT.search(template)
-    digest = hashlib.sha256(script[1].encode() if script else b"").digest()
-    return "sha256-" + base64.b64encode(digest).decode("ascii")
+    return page.fill("preview.html", values)
 
 
 # The header
 
 
-def _facts(facts: Sequence[tuple[str, str]]) -> str:
-    items = "".join(f"<div><dt>{_escape(name)}</dt><dd>{_escape(value)}</dd></div>" for name, value in facts)
-    return f'<dl class="facts">{items}</dl>'
-
-
-def _in_order(families: Iterable[str]) -> list[str]:
-    """Return the known families and then, sorted, those that only the records know."""
-    return [*FAMILIES, *sorted(set(families) - set(FAMILIES))]
-
-
-def _chip(family: str, count: int) -> str:
-    name, off = _escape(family), "" if count else " disabled"
-    return (
-        f'<button type="button" class="chip {_class(family)}" data-family="{name}" aria-pressed="false"{off}>'
-        f'<span class="swatch"></span>{name} <small>{count}</small></button>'
-    )
-
-
 def _label_group(family: str, labels: Mapping[tuple[str, str], int]) -> str:
-    options = "".join(_option(label, count) for (its, label), count in sorted(labels.items()) if its == family)
-    return f'<optgroup label="{_escape(family)}">{options}</optgroup>'
-
-
-def _option(value: str, count: int) -> str:
-    return f'<option value="{_escape(value)}">{_escape(value)} ({count})</option>'
+    options = "".join(option(label, count) for (its, label), count in sorted(labels.items()) if its == family)
+    return f'<optgroup label="{escape(family)}">{options}</optgroup>'
 
 
 # One record
@@ -148,29 +89,29 @@ def _option(value: str, count: int) -> str:
 def _card(number: int, record: Mapping[str, Any]) -> str:
     identity = " data-identity" if record["good"] == record["bad"] else ""
     return (
-        f'<article id="r{number}" data-split="{_escape(record["split"])}"{identity}>\n'
+        f'<article id="r{number}" data-split="{escape(record["split"])}"{identity}>\n'
         f"{_card_head(record)}\n{_texts(record)}\n{_errors(record)}</article>"
     )
 
 
 def _card_head(record: Mapping[str, Any]) -> str:
-    trail = "<i>&rsaquo;</i>".join(_escape(part) for part in record["context"].split(" > ") if part)
     names = [*(() if record["id"].startswith(record["doc_id"]) else ("doc_id",)), "format", "split"]
     meta = [
-        f'<span class="id">{_escape(record["id"])}</span>',
-        *(f"<span>{_escape(record[name])}</span>" for name in names),
-        f"<span>variant {_escape(record['variant'])}</span>",
+        f'<span class="id">{escape(record["id"])}</span>',
+        *(f"<span>{escape(record[name])}</span>" for name in names),
+        f"<span>variant {escape(record['variant'])}</span>",
         f'<span title="severity: the share of the text that the errors touch">'
         f"severity {float(record['severity']):.3f}</span>",
     ]
     family_of = {span["label"]: span["family"] for span in record["spans"]}
     chips = [
-        f'<span class="label {_class(family_of.get(label, ""))}">{_escape(label)}</span>' for label in record["labels"]
+        f'<span class="label {family_class(family_of.get(label, ""))}">{escape(label)}</span>'
+        for label in record["labels"]
     ]
     if record["good"] == record["bad"]:
         chips.append('<span class="same">identity pair: bad = good</span>')
     return (
-        f'<h2 dir="auto">{trail or _escape(record["doc_id"])}</h2>\n'
+        f'<h2 dir="auto">{page.trail(record["context"]) or escape(record["doc_id"])}</h2>\n'
         f'<div class="meta">{"".join(meta)}</div>\n<div class="labels">{"".join(chips)}</div>'
     )
 
@@ -178,7 +119,7 @@ def _card_head(record: Mapping[str, Any]) -> str:
 def _texts(record: Mapping[str, Any]) -> str:
     good, bad, spans = record["good"], record["bad"], record["spans"]
     if good == bad and not spans:
-        return f'<div class="texts one"><section><h3>Bad and good</h3>{_text_box(_escape(good))}</section></div>'
+        return f'<div class="texts one"><section><h3>Bad and good</h3>{_text_box(escape(good))}</section></div>'
     numbered = list(enumerate(spans, 1))
     bad_marks = [_Mark(n, s["family"], s["start"], s["end"], s["good"]) for n, s in numbered]
     good_marks = [_Mark(n, s["family"], s["good_start"], s["good_end"], s["bad"]) for n, s in numbered]
@@ -208,8 +149,8 @@ def _marked(text: str, marks: Sequence[_Mark], evidence: Sequence[_Evidence] = (
 def _mark(text: str, mark: _Mark, evidence: Sequence[_Evidence]) -> str:
     own = text[mark.start : mark.end]
     kind = " none" if not own else " block" if "\n" in own else ""
-    content = _stretch(text, mark.start, mark.end, evidence, _to_draw(own, mark.other))
-    return f'<mark class="{_class(mark.family)}{kind}" data-n="{mark.number}">{content}</mark>'
+    content = _stretch(text, mark.start, mark.end, evidence, to_draw(own, mark.other))
+    return f'<mark class="{family_class(mark.family)}{kind}" data-n="{mark.number}">{content}</mark>'
 
 
 def _stretch(
@@ -218,7 +159,7 @@ def _stretch(
     """Return `text[start:end]` as HTML; what is evidence in it names the numbers of its errors."""
     inside = [one for one in evidence if one.start < end and one.end > start]
     if not inside:
-        return _drawn(text, start, end, draw)
+        return drawn(text, start, end, draw)
     cuts = {start, end}
     for one in inside:
         cuts |= {max(start, one.start), min(end, one.end)}
@@ -226,7 +167,7 @@ def _stretch(
     parts = []
     for left, right in pairwise(edges):
         numbers = " ".join(str(one.number) for one in inside if one.start <= left and one.end >= right)
-        content = _drawn(text, left, right, draw)
+        content = drawn(text, left, right, draw)
         parts.append(f'<span class="evidence" data-e="{numbers}">{content}</span>' if numbers else content)
     return "".join(parts)
 
@@ -241,14 +182,14 @@ def _errors(record: Mapping[str, Any]) -> str:
 
 
 def _error(number: int, span: Mapping[str, Any], text: str) -> str:
-    family, label, letter = (_escape(span[name]) for name in ("family", "label", "recoverable"))
-    meaning = _escape(RECOVERABLE.get(span["recoverable"], ""))
+    family, label, letter = (escape(span[name]) for name in ("family", "label", "recoverable"))
+    meaning = escape(RECOVERABLE.get(span["recoverable"], ""))
     return (
-        f'<li class="{_class(span["family"])}" data-n="{number}" data-f="{family}">'
+        f'<li class="{family_class(span["family"])}" data-n="{number}" data-f="{family}">'
         f'<button type="button" class="go">{number}</button>'
         f'<span class="label">{label}</span><abbr title="{letter}: {meaning}">{letter}</abbr>'
-        f'<p>{_excerpt("del", span["bad"], span["good"])}<span class="arrow">→</span>'
-        f"{_excerpt('ins', span['good'], span['bad'])}{_evidence_note(span, text)}</p></li>"
+        f'<p>{excerpt("del", span["bad"], span["good"])}<span class="arrow">→</span>'
+        f"{excerpt('ins', span['good'], span['bad'])}{_evidence_note(span, text)}</p></li>"
     )
 
 
@@ -257,11 +198,11 @@ def _evidence_note(span: Mapping[str, Any], text: str) -> str:
         return ""
     start, end = span["evidence"]
     more = "…" if end - start > EXCERPT else ""
-    quote = _escape(_WHITE.sub(" ", text[start : min(end, start + EXCERPT)]))
+    quote = escape(_WHITE.sub(" ", text[start : min(end, start + EXCERPT)]))
     return f' <span class="why">evidence: “{quote}{more}”</span>'
 
 
-def _excerpt(tag: str, text: str, other: str) -> str:
+def excerpt(tag: str, text: str, other: str) -> str:
     """Return one side of an error on one line, cut to where it begins to differ from the other."""
     if not text:
         return f'<{tag} class="nil">nothing</{tag}>'
@@ -270,51 +211,5 @@ def _excerpt(tag: str, text: str, other: str) -> str:
         shared = next((at for at, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), len(other))
         start = max(0, min(shared - EXCERPT // 4, len(text) - EXCERPT))
     end = min(len(text), start + EXCERPT)
-    content = _drawn(text, start, end, _to_draw(text, other, "\n")).replace("\n", " ")
+    content = drawn(text, start, end, to_draw(text, other, "\n")).replace("\n", " ")
     return f"<{tag}>{'…' if start else ''}{content}{'…' if end < len(text) else ''}</{tag}>"
-
-
-# Text
-
-
-def _to_draw(text: str, other: str, *always: str) -> re.Pattern[str] | None:
-    """Return a pattern of the characters of `text` that need a sign to be seen as the error, or None.
-
-    White space counts where nothing else tells the two sides apart, any other unseen character where one side
-    has more of it.
-    """
-    kinds = [*always]
-    if _WHITE.sub("", text) == _WHITE.sub("", other):
-        kinds.append(_EVERY_SPACE if len(text) <= SHORT else _ODD_SPACES)
-    unseen = sorted({char for char in _UNSEEN.findall(text) if text.count(char) != other.count(char)})
-    kinds += [_JOINER if char == "\u200d" else re.escape(char) for char in unseen]
-    return re.compile("|".join(kinds)) if kinds else None
-
-
-def _drawn(text: str, start: int, end: int, draw: re.Pattern[str] | None) -> str:
-    """Return `text[start:end]` as HTML with a sign at each character that `draw` finds."""
-    if draw is None:
-        return _escape(text[start:end])
-    parts = []
-    at = start
-    for found in draw.finditer(text, start, end):
-        parts += [_escape(text[at : found.start()]), *map(_sign, found[0])]
-        at = found.end()
-    parts.append(_escape(text[at:end]))
-    return "".join(parts)
-
-
-def _sign(char: str) -> str:
-    if char in _CLASSES:
-        return f'<i class="{_CLASSES[char]}">{char}</i>'
-    return f'<i class="v" data-c="{_NAMES.get(char, f"U+{ord(char):04X}")}">{_escape(char)}</i>'
-
-
-def _class(family: str) -> str:
-    return f"f-{family}" if family in FAMILIES else "f-other"
-
-
-def _escape(value: object) -> str:
-    """Return `value` as text that is safe, and stays what it is, in an element and in a quoted attribute."""
-    text = html.escape(str(value)).replace("\r", "&#13;")
-    return _UNWRITABLE.sub("\ufffd", text)

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -39,6 +39,7 @@ from degraders.overlap import codes
 from degraders.pairs import Pair, restored
 
 REPAIRED, WRONG, MISSED = "repaired", "wrong", "missed"
+UNASKED, HARM = "unasked", "harm"
 
 _WITH_DIGIT = re.compile(r"\w*\d\w*(?:[.,:]\w*\d\w*)*")
 _NAMES = {
@@ -75,31 +76,114 @@ class Explained:
     harms: Counter[str]
 
 
+class Mark(NamedTuple):
+    """A stretch of the prediction, [start, end) in characters: what became of span `number`, or a change of its own
+    (`unasked`, or `harm` where it touched protected text; `number` is -1). `was` is the text that it replaced; `given`
+    and `gold` say where the same stands in the bad and in the good text."""
+
+    start: int
+    end: int
+    kind: str
+    number: int
+    was: str
+    given: tuple[int, int]
+    gold: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """The text that a prediction is measured against, where the spans stand in it, and all that differs from it.
+
+    `outcomes` and `places` have one entry a span, `by_span` the changes in the text of each; `unasked` are the edits
+    outside of them.
+    """
+
+    text: str
+    places: list[tuple[int, int]]
+    outcomes: tuple[str, ...]
+    by_span: dict[int, list[Change]]
+    unasked: list[list[Change]]
+
+
 def explain(pair: Pair, prediction: str) -> Explained:
     """What a prediction for a pair repaired, left and changed besides."""
-    meant, base = nearest(pair, prediction)
+    base = _compared(pair, prediction)
+    free = len(base.text) - sum(end - start for start, end in base.places)
+    chars = sum(
+        max(sum(c.end - c.start for c in edit), sum(c.new_end - c.new_start for c in edit)) for edit in base.unasked
+    )
+    harmed = {piece for found in _harmed(pair, base, prediction) for piece in found}
+    return Explained(base.outcomes, len(base.unasked), chars, free, Counter(piece.kind for piece in harmed))
+
+
+def marks(pair: Pair, prediction: str) -> list[Mark]:
+    """The same, as places in the prediction, in order; a span that an edit swallowed with its surroundings may lie in
+    the mark before it."""
+    base = _compared(pair, prediction)
+    changes = sorted({c for one in base.by_span.values() for c in one} | {c for edit in base.unasked for c in edit})
+    found = []
+    for number, (outcome, (start, end), span) in enumerate(zip(base.outcomes, base.places, pair.spans, strict=True)):
+        own = base.by_span.get(number, [])
+        first = min([_moved(start, changes), *(change.new_start for change in own)])
+        last = max([_moved(end, changes), *(change.new_end for change in own)])
+        there = (span.start, span.end), (span.good_start, span.good_end)
+        found.append(Mark(first, max(first, last), outcome, number, span.bad, *there))
+    for edit, harmed in zip(base.unasked, _harmed(pair, base, prediction), strict=True):
+        kind = HARM if harmed else UNASKED
+        for c in _joined(edit):
+            passed = bisect_right(base.places, c.start, key=lambda place: place[1])
+            at = base.places[passed - 1][1] if passed else 0
+            given = pair.spans[passed - 1].end - at if passed else 0
+            gold = pair.spans[passed - 1].good_end - at if passed else 0
+            where = (c.start + given, c.end + given), (c.start + gold, c.end + gold)
+            found.append(Mark(c.new_start, c.new_end, kind, -1, base.text[c.start : c.end], *where))
+    return sorted(found)
+
+
+def _joined(edit: Sequence[Change]) -> list[Change]:
+    """The changes of an edit, those that nothing parts as one."""
+    found: list[Change] = []
+    for change in edit:
+        if found and found[-1].end == change.start and found[-1].new_end == change.new_start:
+            change = found.pop()._replace(end=change.end, new_end=change.new_end)
+        found.append(change)
+    return found
+
+
+def _moved(at: int, changes: Sequence[Change]) -> int:
+    """Where a place of the base stands in the prediction; in a change, at its start."""
+    shift = 0
+    for change in changes:
+        if change.start < at < change.end:
+            return change.new_start
+        if change.end > at or change.start == at:
+            break
+        shift = change.new_end - change.end
+    return at + shift
+
+
+def _compared(pair: Pair, prediction: str) -> _Base:
+    meant, text = nearest(pair, prediction)
     places = _places(pair, meant)
-    free = len(base) - sum(end - start for start, end in places)
-    if base == prediction:
-        outcomes = tuple(REPAIRED if one else MISSED for one in meant)
-        return Explained(outcomes, 0, 0, free, Counter())
-    reach = _reach(pair, meant, places, base)
-    touched: set[int] = set()
+    if text == prediction:
+        return _Base(text, places, tuple(REPAIRED if one else MISSED for one in meant), {}, [])
+    reach = _reach(pair, meant, places, text)
+    by_span: defaultdict[int, list[Change]] = defaultdict(list)
     unasked: list[list[Change]] = []
-    for edit in _edits(base, prediction):
-        touched.update(_swallowed(reach, base, edit))
+    for edit in _edits(text, prediction):
+        for number in _swallowed(reach, text, edit):
+            by_span[number] += edit
         outside = []
         for change in edit:
-            hit = _hit(reach, base, change)
-            touched.update(hit)
+            hit = _hit(reach, text, change)
+            for number in hit:
+                by_span[number].append(change)
             if not hit:
                 outside.append(change)
         if outside:
             unasked.append(outside)
-    outcomes = tuple(WRONG if number in touched else REPAIRED if one else MISSED for number, one in enumerate(meant))
-    chars = sum(max(sum(c.end - c.start for c in edit), sum(c.new_end - c.new_start for c in edit)) for edit in unasked)
-    harms = _harms(pair, places, prediction, unasked) if unasked else Counter()
-    return Explained(outcomes, len(unasked), chars, free, harms)
+    outcomes = (WRONG if number in by_span else REPAIRED if one else MISSED for number, one in enumerate(meant))
+    return _Base(text, places, tuple(outcomes), by_span, unasked)
 
 
 def nearest(pair: Pair, prediction: str) -> tuple[list[bool], str]:
@@ -207,31 +291,30 @@ def _swallowed(reach: Sequence[tuple[int, int]], base: str, edit: Sequence[Chang
 
 
 class Piece(NamedTuple):
-    """A protected stretch of a text, [start, end) in characters, and what it is."""
+    """A protected stretch of a text, [start, end) in characters, and what it is; `made` if it is the answer's own."""
 
     start: int
     end: int
     kind: str
+    made: bool = False
 
 
-def _harms(
-    pair: Pair, places: Sequence[tuple[int, int]], prediction: str, unasked: Sequence[Sequence[Change]]
-) -> Counter[str]:
-    """The protected pieces by kind that unasked edits changed, and those that they made where none was changed.
+def _harmed(pair: Pair, base: _Base, prediction: str) -> list[set[Piece]]:
+    """The protected pieces that each unasked edit changed, or those that it made if it changed none.
 
     They are looked for in the good text before and after these edits alone: an error such as an open fence, which
     turns the rest of a text into code, has no say in what is code.
     """
-    text, edits = _upon_good(pair, places, prediction, unasked)
+    if not base.unasked:
+        return []
+    text, edits = _upon_good(pair, base.places, prediction, base.unasked)
     before, after = pieces(pair.good, pair.format), pieces(text, pair.format)
-    changed: set[Piece] = set()
-    made: set[Piece] = set()
+    found = []
     for edit in edits:
-        hit = {piece for c in edit for piece in _overlapped(before, c.start, c.end)}
-        changed |= hit
-        if not hit:
-            made.update(piece for c in edit for piece in _overlapped(after, c.new_start, c.new_end))
-    return Counter(piece.kind for piece in (*changed, *made))
+        changed = {piece for c in edit for piece in _overlapped(before, c.start, c.end)}
+        made = {piece._replace(made=True) for c in edit for piece in _overlapped(after, c.new_start, c.new_end)}
+        found.append(changed or made)
+    return found
 
 
 def _upon_good(

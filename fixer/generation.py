@@ -134,10 +134,14 @@ class Generator:
         self._masks = _Masks(model.config.get_text_config())
         self._device: torch.device = model.get_input_embeddings().weight.device
 
-    def __call__(self, requests: Sequence[Request]) -> Iterator[tuple[int, Generated]]:
-        """Each request's index and answer as it is done; the longest first, so that memory peaks at the start."""
+    def __call__(self, requests: Sequence[Request], ranks: Sequence[int] = ()) -> Iterator[tuple[int, Generated]]:
+        """Each request's index and answer as it is done; the longest first, so that rows side by side are of a length.
+
+        `ranks`, one a request, say which go before others however long these are.
+        """
         sizes = [len(request.prompt) + request.limit for request in requests]
-        queue = deque(sorted(range(len(requests)), key=lambda index: (-sizes[index], index)))
+        order = sorted(range(len(requests)), key=lambda index: (ranks[index] if ranks else 0, -sizes[index], index))
+        queue = deque(order)
         if not queue:
             return
         training = self._model.training
@@ -247,7 +251,8 @@ class Generator:
             row.end = self._ended(row)
             if row.end:
                 return
-            row.drafter.saw(token, self._tokenizer.convert_ids_to_tokens(token))
+            # Models are often rounded up to more tokens than their tokenizers know.
+            row.drafter.saw(token, self._tokenizer.convert_ids_to_tokens(token) or "")
             if place < len(draft) and draft[place] != token:
                 return
 

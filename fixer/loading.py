@@ -27,6 +27,8 @@ TINY = "debug-tiny"
 _WITHOUT_WEIGHTS = {"meta-llama/Llama-2-7b": "meta-llama/Llama-2-7b-hf"}
 _SMALLEST = "pass a smaller --base_model, --bits 4, or --device_map cpu"
 ADAPTER_CONFIG = "adapter_config.json"
+# On its import it would like a package for the very kernels that `_keep_unpacked` forbids.
+logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 
 def base_name(name: str) -> str:
@@ -72,16 +74,14 @@ def load_base(
         # On a CPU the fused kernel takes several times as long as three plain products in bf16.
         attention = "eager" if device.type == "cpu" else "sdpa"
     dtype = torch.float32 if bits == 32 or (bits == 4 and not has_bf16(device)) else torch.bfloat16
-    # It would like a package for the very kernels that `_keep_unpacked` forbids.
-    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     settings: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}, "attn_implementation": attention}
     if bits == 4:
         settings["quantization_config"] = _nf4(dtype)
     with _folder(name) as source, _faults(name), _quiet():
         model: Any = AutoModelForCausalLM.from_pretrained(source, trust_remote_code=trust_remote_code, **settings)
     _keep_unpacked(model)
+    model.name_or_path = name  # what an adapter will name as its base, even if that was made in a folder now gone
     model.config.use_cache = False
-    model.name_or_path = name  # which the adapter will name as its base
     return model.eval()
 
 

@@ -7,38 +7,23 @@ space around each piece, which models do not reproduce well, is put back as it w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from degraders.pairs import Pair, chunks
+from degraders.predictions import Prediction
 from degraders.prompts import Style
 from fixer.encoding import end_ids, prompt_ids, text_ids
 from fixer.generation import Generated, Generator, Request, Sampling
 from fixer.guard import BROKEN, EMPTY, Limits, guard
 
 TOO_LONG = "too long"
+TOGETHER = 32
+"""Texts whose pieces are sorted by length together: were it all of them, a long run would finish no text for hours."""
 _UNFINISHED = {"length": "no end", "repeat": "repeat"}
 _GROWTH = {"good_only": (1.25, 16), "edits": (1.25, 64), "structured": (2.5, 64)}
 """Most tokens of an answer, by target format: a factor on the text's tokens, and so many more."""
-
-
-class Prediction(NamedTuple):
-    """What became of a text.
-
-    `raw` is the model's answer, `text` what the guard let through; `problem` says what was broken in the answer (one
-    of `prompts`' problems, "no end", "repeat", "too long"; several with commas) and `guard` why pieces were refused.
-    `tokens` were generated, for so many `chunks` of the text; `refused` of them the guard turned down.
-    """
-
-    id: str
-    raw: str
-    text: str
-    problem: str
-    guard: str
-    tokens: int
-    chunks: int
-    refused: int
 
 
 @dataclass
@@ -116,22 +101,30 @@ class Repairer:
         self._limits = limits
         self._positions = int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30)
 
-    def __call__(self, pairs: Iterable[Pair]) -> Iterator[Prediction]:
-        """A prediction for each pair as it is done, not in the pairs' order."""
+    def __call__(
+        self, pairs: Iterable[Pair], *, seen: Callable[[int, int], None] = lambda chars, tokens: None
+    ) -> Iterator[Prediction]:
+        """A prediction for each pair as it is done, not in the pairs' order; `seen` hears, of each piece that is done,
+        how many characters it had and how many tokens its answer."""
         requests: list[Request] = []
         owners: list[tuple[_Job, _Piece]] = []
-        for pair in pairs:
+        ranks: list[int] = []
+        for number, pair in enumerate(pairs):
             job = self._job(pair)
             for piece in job.pieces:
                 if request := self._request(pair, piece):
                     requests.append(request)
                     owners.append((job, piece))
+                    ranks.append(number // TOGETHER)
                     job.waiting += 1
+                else:
+                    seen(len(piece.given), 0)
             if not job.waiting:
                 yield job.prediction()
-        for index, generated in self._generate(requests):
+        for index, generated in self._generate(requests, ranks):
             job, piece = owners[index]
             self._take(job.pair, piece, generated)
+            seen(len(piece.given), generated.tokens)
             job.waiting -= 1
             if not job.waiting:
                 yield job.prediction()

@@ -151,6 +151,27 @@ def test_a_model_that_trains_goes_on_training() -> None:
     assert model.training
 
 
+def test_ranks_go_before_length_and_change_no_answer() -> None:
+    model, requests = tiny("llama"), [Request([2, 5, at], [5], 3 + at) for at in range(12)]
+    generate = Generator(model, Words(), stop=[END], batch=2)
+    plain_order, ranked = list(generate(requests)), list(generate(requests, [at // 4 for at in range(12)]))
+    assert dict(plain_order) == dict(ranked)
+    assert {index for index, _ in ranked[:4]} == {0, 1, 2, 3}
+    assert plain_order[0][0] > 3
+
+
+class FewerWords(Words):
+    """A tokenizer that knows fewer tokens than its model."""
+
+    def convert_ids_to_tokens(self, ids: int | Sequence[int]) -> Any:
+        return None if isinstance(ids, int) else super().convert_ids_to_tokens(ids)
+
+
+def test_a_token_that_the_tokenizer_does_not_know_is_no_fault() -> None:
+    made = dict(Generator(tiny("llama"), FewerWords(), stop=[END])([Request([2, 5], [7, 8, 9], 6)]))
+    assert made[0] == dict(Generator(tiny("llama"), Words(), stop=[END])([Request([2, 5], [7, 8, 9], 6)]))[0]
+
+
 def test_no_requests_no_answers() -> None:
     assert list(Generator(tiny("llama"), Words(), stop=[END])([])) == []
 

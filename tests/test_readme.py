@@ -33,7 +33,16 @@ def commands() -> list[tuple[str, list[str]]]:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A folder that looks like a clone, with some documents of the user's."""
-    for name in ("data_prep.py", "degraders", "sample_docs", "tests", "pyproject.toml"):
+    for name in (
+        "data_prep.py",
+        "train_qlora.py",
+        "eval.py",
+        "fixer",
+        "degraders",
+        "sample_docs",
+        "tests",
+        "pyproject.toml",
+    ):
         (tmp_path / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / "sample_docs" / "guide", tmp_path / "docs")
     return tmp_path
@@ -49,6 +58,19 @@ def test_command(command: str, output: list[str], checkout: Path) -> None:
     for shown in output:
         if not VARIES.match(shown):
             assert shown in printed, f"{shown!r} is not in:\n{done.stdout}"
+
+
+@pytest.mark.slow
+@pytest.mark.fixer
+def test_the_story_from_documents_to_a_report(checkout: Path) -> None:
+    pytest.importorskip("peft")
+    (block,) = (block for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL) if "python eval.py" in block)
+    for command in re.findall(r"^\$ python (.*)", block, re.MULTILINE):
+        done = subprocess.run([sys.executable, *command.split()], cwd=checkout, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert {"eval_results.csv", "eval_results.html", "eval_results.summary.json"} <= {
+        p.name for p in checkout.iterdir()
+    }
 
 
 @pytest.mark.slow
@@ -84,7 +106,10 @@ def test_the_table_of_degraders_names_them_all() -> None:
 
 def test_every_option_named_exists() -> None:
     import data_prep
+    import eval as evaluation
+    import train_qlora
 
-    known = set(data_prep.build_parser()._option_string_actions)
+    scripts = (data_prep, train_qlora, evaluation)
+    known = {option for script in scripts for option in script.build_parser()._option_string_actions}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]+", README))
     assert named <= known, named - known

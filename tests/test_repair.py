@@ -13,10 +13,11 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from degraders.pairs import Pair
+from degraders.predictions import Prediction
 from degraders.prompts import Style
 from fixer import repair
 from fixer.generation import Generated, Request
-from fixer.repair import Prediction, Repairer
+from fixer.repair import Repairer
 
 pytestmark = pytest.mark.fixer
 
@@ -44,7 +45,8 @@ def repaired(
         def __init__(self, *_: Any, **__: Any) -> None:
             pass
 
-        def __call__(self, requests: Sequence[Request]) -> Iterator[tuple[int, Generated]]:
+        def __call__(self, requests: Sequence[Request], ranks: Sequence[int]) -> Iterator[tuple[int, Generated]]:
+            assert len(ranks) == len(requests) and list(ranks) == sorted(ranks)
             for index in reversed(range(len(requests))):
                 prompt = "".join(map(chr, requests[index].prompt[1:]))
                 said = answer(prompt.split("### Text\n")[1].removesuffix("\n\n### Answer\n"))
@@ -144,3 +146,14 @@ def test_a_block_that_exceeds_the_model_is_named_and_left_alone(monkeypatch: pyt
 def test_a_text_is_handed_on_as_soon_as_its_last_piece_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     made = repaired(monkeypatch, mended, "", LONG, "teh end", window=500)
     assert [one.text for one in made] == ["", mended(LONG), "the end"]
+
+
+def test_every_piece_is_reported_as_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    chars: list[int] = []
+    real = Repairer.__call__
+    monkeypatch.setattr(
+        Repairer, "__call__", lambda self, pairs: real(self, pairs, seen=lambda size, _: chars.append(size))
+    )
+    made = repaired(monkeypatch, mended, LONG, "\n", window=500)
+    assert len(chars) == made[0].chunks + 1 > 5
+    assert sum(chars) == len(LONG) + 1

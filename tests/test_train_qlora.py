@@ -399,7 +399,7 @@ def test_a_folder_in_use_is_refused(pairs: Path, tmp_path: Path, capsys: pytest.
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (torch.OutOfMemoryError("CUDA out of memory"), "step 1: out of GPU memory; lower --token_slots (now 768)"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "step 1: out of GPU memory; lower --token_slots (now 512)"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "step 1: out of main memory; lower --token_slots"),
     ],
 )

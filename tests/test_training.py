@@ -22,7 +22,7 @@ from degraders.errors import UserError  # noqa: E402
 from degraders.pairs import Pair, aligned  # noqa: E402
 from degraders.prompts import Style  # noqa: E402
 from fixer import loading, lora, training  # noqa: E402
-from fixer.batching import MOST_PADDING, step_batches  # noqa: E402
+from fixer.batching import MOST_PADDING, WIDTHS, step_batches  # noqa: E402
 from fixer.encoding import Example, encode_all  # noqa: E402
 from fixer.loss import TILE, FixerModel, _mean, _TiledLoss  # noqa: E402
 
@@ -198,8 +198,9 @@ def test_batches_hold_each_target_once_and_keep_their_bounds(
     assert sorted(targets) == sorted(token for example in chosen for token in example.target)
     for batch in made:
         height, width = batch.input_ids.shape
-        assert height <= rows and (height == 1 or height * (width + 1) <= slots)
-        assert (batch.input_ids == 0).float().mean() <= MOST_PADDING + 1 / (width + 1)
+        assert height <= rows and (height == 1 or height * width <= slots)
+        assert width % WIDTHS == 0
+        assert int((batch.input_ids == 0).sum()) <= MOST_PADDING * height * (width + 1) + height * WIDTHS
         # Each place holds the token before its target.
         before = batch.input_ids.flatten()[batch.places]
         inside = batch.targets % 300 != 10_000 % 300

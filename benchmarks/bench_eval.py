@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""Speed and memory of generating repairs, as ratios in one run.
+
+    python benchmarks/bench_eval.py --model google/gemma-3-270m --adapter lora_out --dataset dataset.jsonl
+
+Each contender repairs the same texts with the same model in a process of its own, batches of 8, greedily:
+
+- `fixer`: what eval.py does, drafts copied from the input where the answer stands, rows of any length side by side;
+- `no drafts`: the same, one token a forward pass;
+- `plain`: `generate` of transformers in file order, each batch padded and run until its longest answer ends;
+- `continuous`: the continuous batching of transformers, for its speed and its memory.
+
+Prints tokens of answers a CPU-second (loading not counted), peak memory of the process, the ratios to `plain` and how
+many answers are the same, in whole and in tokens. In 32 bits they must be; in 16 or 4 bits the shape of a batch tips
+near-ties.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+CONTENDERS = ("plain", "fixer", "no drafts", "continuous")
+Answers = list[list[int]]
+
+
+class Result(NamedTuple):
+    """A contender's answers as token ids, cut where they begin to repeat themselves; the tokens that it made, its
+    CPU-seconds, its peak memory in GB; `error` if it did not run."""
+
+    answers: Answers
+    tokens: int
+    seconds: float
+    peak: float
+    error: str = ""
+
+    @property
+    def rate(self) -> float:
+        return self.tokens / self.seconds
+
+
+def main() -> int:
+    options = build_parser().parse_args()
+    if options.contender:
+        print(json.dumps(contend(options)))
+        return 0
+    print(f"{options.limit} texts, batch {options.batch}, {options.bits} bits, {options.threads} thread(s)", flush=True)
+    results: dict[str, Result] = {}
+    for name in options.contenders:
+        results[name] = run(name, options.threads)
+        show(name, results)
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True, help="base model: a folder, or its name on the hub")
+    parser.add_argument("--adapter", type=Path, help="adapter folder of train_qlora.py (default: the base model alone)")
+    parser.add_argument("--dataset", type=Path, required=True, help="JSONL with `bad` and `good`")
+    parser.add_argument("--split", help="only the pairs of this split")
+    parser.add_argument("--limit", type=int, default=48, help="texts to repair (default: %(default)s)")
+    parser.add_argument("--window", type=int, default=512, help="longest prompt and answer (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=8, help="rows at once (default: %(default)s)")
+    parser.add_argument("--drafts", type=int, default=16, help="most tokens guessed ahead (default: %(default)s)")
+    parser.add_argument("--bits", type=int, choices=(4, 16, 32), default=4, help="weights (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each process (default: %(default)s)")
+    parser.add_argument(
+        "--contenders",
+        type=lambda text: text.split(","),
+        default=list(CONTENDERS),
+        help=f"which, with commas (default: {','.join(CONTENDERS)})",
+    )
+    parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
+    return parser
+
+
+def run(name: str, threads: int) -> Result:
+    """A contender in a process of its own."""
+    command = [sys.executable, __file__, *sys.argv[1:], "--contender", name]
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        return Result([], 0, 1, 0, (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1])
+    return Result(*json.loads(done.stdout.splitlines()[-1]))
+
+
+def show(name: str, results: dict[str, Result]) -> None:
+    result, plain = results[name], results.get("plain")
+    if result.error:
+        print(f"{name:<12} did not run: {result.error}", flush=True)
+        return
+    line = f"{name:<12} {result.rate:7.1f} tokens/CPU-s {result.peak:6.2f} GB"
+    if plain and plain is not result and not plain.error:
+        same, tokens = agreement(plain.answers, result.answers)
+        line += f"   {result.rate / plain.rate:.2f}x plain, {result.peak / plain.peak:.2f} of its memory"
+        line += f"; same answers {same} of {len(result.answers)}, tokens {tokens:.1%}"
+    print(line, flush=True)
+
+
+def agreement(left: Answers, right: Answers) -> tuple[int, float]:
+    """How many answers are the same, and the share of tokens before the first that differs."""
+    same = sum(a == b for a, b in zip(left, right, strict=True))
+    shared = sum(
+        next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+        for a, b in zip(left, right, strict=True)
+    )
+    return same, shared / max(1, sum(max(len(a), len(b)) for a, b in zip(left, right, strict=True)))
+
+
+def contend(options: argparse.Namespace) -> Result:
+    """Load the model and let one contender repair the texts."""
+    import torch
+
+    torch.set_num_threads(options.threads)
+    model, tokenizer, style = load(options)
+    model.eval()
+    from fixer.encoding import end_ids
+
+    requests, stop = list(islice(asked(options, tokenizer, style), options.limit)), end_ids(tokenizer, style)
+    started = time.process_time()
+    if options.contender == "plain":
+        answers = plain(model, requests, stop, options.batch)
+    elif options.contender == "continuous":
+        answers = continuous(model, requests, stop)
+    else:
+        drafts = 0 if options.contender == "no drafts" else options.drafts
+        answers = ours(model, tokenizer, requests, stop, options.batch, drafts)
+    seconds = time.process_time() - started
+    whole = [until_repeat(ids, request.source) for ids, request in zip(answers, requests, strict=True)]
+    return Result(whole, sum(map(len, answers)), seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+
+
+def load(options: argparse.Namespace) -> tuple[Any, Any, Any]:
+    import torch
+
+    from degraders.prompts import Style
+    from fixer.loading import load_adapter, load_base, load_tokenizer
+
+    device = torch.device("cpu")
+    if options.adapter:
+        return load_adapter(options.adapter, base=options.model, bits=options.bits, device=device)
+    model = load_base(options.model, bits=options.bits, device=device)
+    return model, load_tokenizer(options.model), Style()
+
+
+def asked(options: argparse.Namespace, tokenizer: Any, style: Any) -> Iterator[Any]:
+    """The requests of the texts that fit the window, in the order of the file."""
+    from degraders.pairs import read
+    from fixer.repair import request
+
+    for pair in read(options.dataset, split=options.split):
+        found = request(tokenizer, style, style.source(pair), pair.context)
+        if len(found.prompt) + len(found.source) < options.window:
+            yield found
+
+
+def ours(model: Any, tokenizer: Any, requests: Sequence[Any], stop: list[int], batch: int, drafts: int) -> Answers:
+    from fixer.generation import Generator
+
+    made = dict(Generator(model, tokenizer, stop=stop, batch=batch, drafts=drafts)(requests))
+    return [list(made[index].ids) for index in range(len(requests))]
+
+
+def plain(model: Any, requests: Sequence[Any], stop: list[int], batch: int) -> Answers:
+    """`generate` over batches in file order, padded on the left."""
+    import torch
+
+    answers: Answers = []
+    for first in range(0, len(requests), batch):
+        rows = requests[first : first + batch]
+        width = max(len(row.prompt) for row in rows)
+        ids = torch.tensor([[stop[0]] * (width - len(row.prompt)) + row.prompt for row in rows])
+        mask = torch.tensor([[0] * (width - len(row.prompt)) + [1] * len(row.prompt) for row in rows])
+        most = max(row.limit for row in rows)
+        with torch.no_grad():
+            made = model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                max_new_tokens=most,
+                do_sample=False,
+                use_cache=True,
+                eos_token_id=stop,
+                pad_token_id=stop[0],
+            )
+        answers += [cut(ids, row.limit, stop) for ids, row in zip(made[:, width:].tolist(), rows, strict=True)]
+    return answers
+
+
+def continuous(model: Any, requests: Sequence[Any], stop: list[int]) -> Answers:
+    """The continuous batching of transformers as it comes."""
+    from transformers import GenerationConfig
+
+    most = max(request.limit for request in requests)
+    config = GenerationConfig(max_new_tokens=most, do_sample=False, eos_token_id=stop[0], pad_token_id=stop[0])
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    made = base.generate_batch([request.prompt for request in requests], generation_config=config)
+    by_prompt = {tuple(output.prompt_ids): output.generated_tokens for output in made.values()}
+    return [cut(list(by_prompt[tuple(request.prompt)]), request.limit, stop) for request in requests]
+
+
+def until_repeat(ids: list[int], source: list[int]) -> list[int]:
+    """An answer as far as the fixer lets it run."""
+    from fixer.generation import runs_away
+
+    return next((ids[:at] for at in range(1, len(ids) + 1) if runs_away(ids[:at], source)), ids)
+
+
+def cut(ids: list[int], limit: int, stop: list[int]) -> list[int]:
+    """An answer up to its end token, or its limit."""
+    end = next((at + 1 for at, token in enumerate(ids) if token in stop), len(ids))
+    return ids[: min(end, limit)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

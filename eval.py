@@ -1,0 +1,511 @@
+#!/usr/bin/env python3
+"""Stage 3: a fixer and pairs of bad and good text in; what it mended, what it left and what it harmed out.
+
+    python eval.py --model lora_out --dataset dataset.jsonl --out eval_results.csv
+
+Reads the pairs; lets a model answer, or takes answers made elsewhere; guards them; scores every one, and beside it
+`copy`, the input as it was; writes a CSV with a row an example, a page to look at, and the summary last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import platform
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from degraders import __version__
+from degraders.errors import UserError
+
+if TYPE_CHECKING:
+    from degraders.metrics import Extra
+    from degraders.pairs import Pair
+    from degraders.predictions import Prediction
+    from degraders.results import Results
+
+TINY_PAIRS = 8
+COPY, ORACLE = "copy", "oracle"
+EMBEDDING_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "sentence-transformers", "evaluate")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stage; returns the exit code: 0 done, 1 bad data or I/O, 2 usage, 130 interrupted."""
+    parser = build_parser()
+    options = parser.parse_args(argv)
+    check_usage(parser, options)
+    try:
+        evaluate(options)
+    except UserError as error:
+        message = str(error)
+    except ImportError as error:
+        message = f"{error.name or error} is missing; pip install -r requirements.txt"
+    except OSError as error:
+        message = f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}"
+    except KeyboardInterrupt:
+        if is_main():
+            print(f"\n{parser.prog}: interrupted; {what_remains(options)}", file=sys.stderr)
+        return 130
+    else:
+        return 0
+    who = "" if is_main() else f" (process {os.environ['RANK']})"
+    print(f"{parser.prog}{who}: {message}", file=sys.stderr)
+    return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line; every option is also understood with dashes for underscores, and the reverse."""
+    parser = argparse.ArgumentParser(
+        prog="eval.py",
+        description="Measure what a fixer of documentation mends, what it leaves, and what it harms.",
+        formatter_class=_Help,
+        allow_abbrev=False,
+    )
+    _data_options(_adder(parser.add_argument_group("data")))
+    _answer_options(_adder(parser.add_argument_group("what is evaluated")))
+    _model_options(_adder(parser.add_argument_group("how a model answers")))
+    _metric_options(_adder(parser.add_argument_group("metrics and output")))
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    return parser
+
+
+def _data_options(group: Callable[..., None]) -> None:
+    group("--dataset", type=Path, metavar="FILE", help=".jsonl, .jsonl.gz or .parquet, of data_prep.py or your own")
+    group("--hf_dataset", metavar="NAME", help="data set of the Hugging Face hub, or a local folder of one")
+    group("--hf_split", default="validation", metavar="NAME", help="split of that data set")
+    group("--coedit_task", metavar="TASK", help="only rows of this task of CoEdIT: gec, clarity, simplification, …")
+    group("--bad_field", default="bad", metavar="NAME", help="field that holds the bad text")
+    group("--good_field", default="good", metavar="NAME", help="field that holds the good text")
+    group("--context_field", default="context", metavar="NAME", help="field that holds what stands above the text")
+    group("--split", metavar="NAME", help="only pairs of this split, or all (none: for a model, test, if the data has "
+          "a split to train on and one to test on; otherwise all)")  # fmt: skip
+    group("--limit", type=_whole(1), metavar="N", help="at most so many pairs, drawn by the seed (none: all)")
+    group("--seed", type=int, default=42, help="the same seed gives the same pairs, samples and intervals")
+    group("--debug_tiny", action="store_true", help=f"only {TINY_PAIRS} pairs")
+
+
+def _answer_options(group: Callable[..., None]) -> None:
+    group("--model", metavar="NAME", help="adapter folder of train_qlora.py, model folder or model of the hub; copy: "
+          "the input itself; oracle: the good text itself")  # fmt: skip
+    group("--predictions", type=Path, metavar="FILE", help=".jsonl, .jsonl.gz or .csv of answers made elsewhere")
+    group("--prediction_field", default="prediction", metavar="NAME", help="its field that holds the answer")
+    group("--no_guard", action="store_true", help="score answers as they are; else the guard puts the input in place "
+          "of those that look unsafe, and both figures are shown")  # fmt: skip
+
+
+def _model_options(group: Callable[..., None]) -> None:
+    group("--base_model", metavar="NAME", help="base model of an adapter, if it has moved (none: as the adapter says)")
+    group("--bits", type=int, choices=(4, 16, 32), default=4, help="4: NF4, double quantisation; or no quantisation")
+    group("--batch", type=_whole(1), default=8, metavar="N", help="texts that are answered at once")
+    group("--max_length", type=_whole(16), metavar="N", help="tokens of prompt and answer, longer texts are answered "
+          "in pieces (none: as the adapter was trained, or 512)")  # fmt: skip
+    group("--temperature", type=_number(0), default=0.0, metavar="T", help="0: the likeliest token; else sampled")
+    group("--top_p", type=_number(1e-6, 1), default=1.0, metavar="P", help="sample from the likeliest P of probability")
+    group("--attention", choices=("auto", "sdpa", "eager"), default="auto", help="how attention is computed")
+    group("--device_map", default="auto", metavar="DEVICE", help="auto: this process's device; or cpu, cuda, cuda:1")
+    group("--trust_remote_code", action="store_true", help="run code that comes with the model")
+    group("--threads", type=_whole(1), metavar="N", help="CPU threads (none: as torch chooses)")
+
+
+def _metric_options(group: Callable[..., None]) -> None:
+    group("--embedding_model", default=EMBEDDING_MODEL, metavar="NAME", help="folder or hub name of a "
+          "sentence-transformers model; left out, with a word, where it is not at hand; none: never asked")  # fmt: skip
+    group("--extra_metrics", type=_names, default=[], metavar="A,B", help="metrics of the evaluate library, too: hub "
+          "names or paths")  # fmt: skip
+    group("--out", type=Path, default=Path("eval_results.csv"), metavar="FILE", help="CSV; .summary.json, .html and a "
+          "model's .predictions.jsonl stand beside it")  # fmt: skip
+    group("--force", action="store_true", help="replace results, and answers of another run, that are there")
+
+
+def check_usage(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Refuse, as wrong usage, what no data could make right."""
+    if bool(options.dataset) == bool(options.hf_dataset):
+        parser.error("name what to evaluate on: --dataset FILE or --hf_dataset NAME, one of them")
+    if bool(options.model) == bool(options.predictions):
+        parser.error("name what to evaluate: --model NAME or --predictions FILE, one of them")
+    if options.out.suffix != ".csv" or options.out.name == ".csv":
+        parser.error(f"--out {options.out}: a CSV is written; let its name end in .csv")
+    if options.top_p < 1 and not options.temperature:
+        parser.error("--top_p: nothing is sampled at --temperature 0; pass --temperature 0.7")
+
+
+@dataclass
+class Chosen:
+    """The pairs to evaluate on; how many were read, what was left out, by reason, and a digest of those that stay."""
+
+    pairs: list[Pair]
+    read: int
+    sha256: str
+    unused: Counter[str]
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Answers:
+    """The predictions, what is told of how they came about, and the signature's part on them."""
+
+    predictions: list[Prediction]
+    signature: dict[str, Any]
+    facts: list[tuple[str, str]] = field(default_factory=list)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Read, answer, score, write, report."""
+    started = time.monotonic()
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if options.debug_tiny:
+        options.limit = min(options.limit or TINY_PAIRS, TINY_PAIRS)
+    refuse_taken(options)
+    extra = load_extra(options.extra_metrics)
+    chosen = choose_pairs(options)
+    answers = answer(options, chosen)
+    if answers is None:
+        return
+    results = score(options, chosen, answers)
+    left_out = add_neural(options, results, extra)
+    facts = [*facts_of(chosen), *answers.facts, *left_out]
+    write(options, chosen, answers, results, facts, time.monotonic() - started)
+    report(options, results, [*facts, ("time", f"{time.monotonic() - started:.1f} s")])
+
+
+# The pairs
+
+
+def choose_pairs(options: argparse.Namespace) -> Chosen:
+    """The pairs of the data set that are evaluated on, in its order; every id stands once."""
+    from degraders.pairs import Fields, drawn, read, read_dataset, with_own_ids
+
+    fields = Fields(options.bad_field, options.good_field, options.context_field, options.coedit_task)
+    where = options.hf_dataset or str(options.dataset)
+    found = read_dataset(where, options.hf_split, fields) if options.hf_dataset else read(options.dataset, fields)
+    all_pairs = list(found)
+    if not all_pairs:
+        raise UserError(f"{where}: holds no pair; is the file empty, or --hf_split or --coedit_task wrong?")
+    split = split_of(options, all_pairs)
+    pairs = [pair for pair in all_pairs if split in (None, pair.split)]
+    unused = Counter({f"not of the split {split}": len(all_pairs) - len(pairs)})
+    if not pairs:
+        splits = ", ".join(sorted({pair.split or "none" for pair in all_pairs}))
+        raise UserError(f"{where}: no pair of the split {split}; it has {splits} (--split)")
+    few = drawn(pairs, options.limit, seed=options.seed)
+    unused["over --limit"] = len(pairs) - len(few)
+    pairs, renamed = with_own_ids(few)
+    digest = sha256()
+    for pair in pairs:
+        told = (pair.id, pair.context, pair.format, pair.bad, pair.good, pair.spans)
+        digest.update(repr(told).encode("utf-8", "surrogatepass"))
+    notes = [f"{renamed:,} ids stood more than once and got a number"] if renamed else []
+    seen = sum(pair.split == "train" for pair in pairs)
+    if is_model(options) and seen:
+        notes.append(f"{seen:,} pairs are of the split train: a model trained on this data has learned them")
+    return Chosen(pairs, len(all_pairs), digest.hexdigest(), +unused, notes)
+
+
+def split_of(options: argparse.Namespace, pairs: Iterable[Pair]) -> str | None:
+    """The split to evaluate on, None for all: a model may have learned what the data does not set aside as a test."""
+    if options.split:
+        return None if options.split == "all" else str(options.split)
+    return "test" if is_model(options) and {"train", "test"} <= {pair.split for pair in pairs} else None
+
+
+def facts_of(chosen: Chosen) -> list[tuple[str, str]]:
+    rows = [("pairs", f"{len(chosen.pairs):,} of {chosen.read:,}")]
+    rows += [(f"  {reason}", f"{count:,}") for reason, count in chosen.unused.items()]
+    return [*rows, *(("note", note) for note in chosen.notes)]
+
+
+# The answers
+
+
+def answer(options: argparse.Namespace, chosen: Chosen) -> Answers | None:
+    """The predictions of what is evaluated; None in all processes but the main one."""
+    from degraders.predictions import Prediction, read_answers
+
+    pairs = chosen.pairs
+    if is_model(options):
+        return answer_by_model(options, chosen)
+    if not is_main():
+        return None
+    if options.predictions:
+        from degraders.output import digest
+
+        texts, others = read_answers(options.predictions, pairs, field=options.prediction_field)
+        facts = [("  answers to no pair", f"{others:,}")] if others else []
+        signature = {"predictions": options.predictions.name, "sha256": digest(options.predictions)[:16]}
+        made = [guarded(pair, text, guard_on=not options.no_guard) for pair, text in zip(pairs, texts, strict=True)]
+        return Answers(made, {**signature, "guard": not options.no_guard}, facts)
+    texts = [pair.bad if options.model == COPY else pair.good for pair in pairs]
+    return Answers([Prediction(p.id, t, t) for p, t in zip(pairs, texts, strict=True)], {"model": options.model})
+
+
+def guarded(pair: Pair, text: str, *, guard_on: bool) -> Prediction:
+    """An answer made elsewhere, after the guard."""
+    from degraders.predictions import Prediction
+    from fixer.guard import EMPTY, guard
+
+    reason = guard(pair.bad, text, format=pair.format, ended=True) if guard_on else ""
+    problem = EMPTY if pair.bad.strip() and not text.strip() else ""
+    return Prediction(pair.id, text, pair.bad if reason else text, problem, reason, refused=int(bool(reason)))
+
+
+def answer_by_model(options: argparse.Namespace, chosen: Chosen) -> Answers | None:
+    """What a model answers; answers that are there from an earlier run of the same kind are not made again."""
+    import torch
+
+    from degraders.predictions import Kept
+    from fixer.answering import Asked, answer
+    from fixer.generation import Sampling
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    asked = Asked(
+        model=options.model,
+        base=options.base_model,
+        bits=options.bits,
+        window=options.max_length,
+        batch=options.batch,
+        sampling=Sampling(options.temperature, options.top_p, options.seed),
+        guarded=not options.no_guard,
+        device_map=options.device_map,
+        attention=options.attention,
+        trust_remote_code=options.trust_remote_code,
+    )
+    signature = asked.signature()
+    whole = {"version": __version__, "data": chosen.sha256, "pairs": len(chosen.pairs), **signature}
+    kept = Kept(beside(options, ".predictions.jsonl"), whole, process=int(os.environ.get("RANK", "0")))
+    found = answer(asked, chosen.pairs, kept, begin_anew=options.force)
+    if found is None:
+        return None
+    facts = [("answers", f"{len(found.predictions) - found.found:,} made, {found.found:,} were there")]
+    if found.tokens:
+        rate = f"{found.tokens / found.seconds:,.0f} tokens a second"
+        by = "" if found.processes == 1 else f", {found.processes} processes"
+        facts.append(("  speed", f"{found.tokens:,} tokens in {found.seconds:.1f} s, {rate}{by}"))
+    return Answers(found.predictions, signature, facts)
+
+
+# The scores
+
+
+def score(options: argparse.Namespace, chosen: Chosen, answers: Answers) -> Results:
+    """The metrics of every answer, of the answers as they were made, and of the inputs."""
+    from tqdm import tqdm
+
+    from degraders.results import assess
+    from fixer.guard import guard
+
+    guard_on = bool(answers.signature.get("guard"))
+    refusable = 0
+    if guard_on:
+        refusable = sum(bool(guard(pair.bad, pair.good, format=pair.format, ended=True)) for pair in chosen.pairs)
+
+    def shown(work: Iterable[Any]) -> Iterable[Any]:
+        return tqdm(work, desc="scoring", unit="text", leave=False, delay=2)
+
+    return assess(
+        chosen.pairs, answers.predictions, seed=options.seed, guarded=guard_on, refusable=refusable, shown=shown
+    )
+
+
+def load_extra(names: Sequence[str]) -> Extra | None:
+    """The metrics of the evaluate library that were asked for; loaded first, so that a wrong name costs nothing."""
+    from degraders.metrics import Extra
+
+    return Extra(names) if names and is_main() else None
+
+
+def add_neural(options: argparse.Namespace, results: Results, extra: Extra | None) -> list[tuple[str, str]]:
+    """Add the embedding cosine, if its model is at hand, and the extra metrics; returns what to tell."""
+    from degraders.metrics import cosine
+    from degraders.results import COPY, MODEL
+
+    pairs = [example.pair for example in results.examples]
+    texts = {MODEL: [example.made.text for example in results.examples], COPY: [pair.bad for pair in pairs]}
+    good = [pair.good for pair in pairs]
+    if extra:
+        results.extra = {system: extra([p.bad for p in pairs], made, good) for system, made in texts.items()}
+    if options.embedding_model == "none":
+        return []
+    try:
+        found = cosine([*texts[MODEL], *texts[COPY]], [*good, *good], options.embedding_model)
+    except UserError as error:
+        return [("embedding cosine", f"left out for {len(pairs):,} texts: {error}")]
+    results.cosines = {MODEL: found[: len(pairs)], COPY: found[len(pairs) :]}
+    return []
+
+
+# What is written
+
+
+def refuse_taken(options: argparse.Namespace) -> None:
+    """UserError if results would be lost, or could not be written; answers are compared when the signature is known."""
+    from degraders.output import refuse_existing
+
+    if not is_main():
+        return
+    if not options.out.parent.is_dir():
+        raise UserError(f"{options.out.parent}: is no folder; make it, or choose another --out")
+    if not os.access(options.out.parent, os.W_OK):
+        raise UserError(f"{options.out.parent}: cannot be written to; choose another --out")
+    if not (is_model(options) and beside(options, ".predictions.jsonl").exists()):
+        refuse_existing(options.out, force=options.force)
+
+
+def write(
+    options: argparse.Namespace,
+    chosen: Chosen,
+    answers: Answers,
+    results: Results,
+    facts: Sequence[tuple[str, str]],
+    seconds: float,
+) -> None:
+    """The CSV and the page, and the summary last: its presence says that all is there."""
+    import orjson
+
+    from degraders import output
+    from degraders.results import summary, table_of_examples
+    from degraders.results_page import render
+
+    data = {"name": Path(options.hf_dataset or options.dataset).name, "sha256": chosen.sha256}
+    signature = {"version": __version__, **answers.signature, "data": data, "pairs": len(chosen.pairs)}
+    signature |= {"split": options.split, "limit": options.limit, "seed": options.seed}
+    beside(options, ".summary.json").unlink(missing_ok=True)
+    output.write_text(options.out, table_of_examples(results))
+    line = signature_line(signature)
+    title = f"{named(options)} on {data['name']}"
+    heads = [("pairs", f"{len(chosen.pairs):,}"), ("errors", f"{sum(len(pair.spans) for pair in chosen.pairs):,}")]
+    heads += [(name, str(answers.signature[name])) for name in ("base_model", "bits") if answers.signature.get(name)]
+    heads += [("guard", "on" if results.guarded else "off"), ("version", __version__)]
+    page = render(results, title=title, named=named(options), facts=heads, signature=line)
+    output.write_text(beside(options, ".html"), page)
+    content = {
+        "tool": "eval.py",
+        "signature": signature,
+        "signature_line": line,
+        "options": {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()},
+        "pairs": {"read": chosen.read, "evaluated": len(chosen.pairs), "unused": dict(chosen.unused)},
+        **summary(results),
+        "told": [f"{name.strip()}: {value}" for name, value in facts],
+        "packages": packages(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 2),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }
+    text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    output.write_text(beside(options, ".summary.json"), text)
+
+
+def signature_line(signature: dict[str, Any]) -> str:
+    """What must be the same for figures to be compared, in one line."""
+    flat = {**signature, "data": f"{signature['data']['name']}:{signature['data']['sha256'][:12]}"}
+    return "|".join(f"{name}:{value}" for name, value in flat.items() if value not in (None, ""))
+
+
+def packages() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def report(options: argparse.Namespace, results: Results, facts: Sequence[tuple[str, str]]) -> None:
+    """The closing table on stdout."""
+    from degraders.results import facts as of_results
+    from degraders.results import table
+
+    endings = (".predictions.jsonl",) if is_model(options) else ()
+    paths = [options.out, *(beside(options, ending) for ending in (".summary.json", ".html", *endings))]
+    written = [("" if number else "written", str(path)) for number, path in enumerate(paths)]
+    print(table(results, named(options), [*of_results(results), *facts, *written]))
+
+
+def beside(options: argparse.Namespace, ending: str) -> Path:
+    """The path of a companion of the CSV: `eval_results.html`."""
+    path: Path = options.out
+    return path.with_name(path.name.removesuffix(".csv") + ending)
+
+
+def named(options: argparse.Namespace) -> str:
+    """A short name of what is evaluated."""
+    name = Path(options.model or options.predictions)
+    return name.resolve().name if name.exists() else str(name)
+
+
+def is_model(options: argparse.Namespace) -> bool:
+    return bool(options.model) and options.model not in (COPY, ORACLE)
+
+
+def is_main() -> bool:
+    """Whether this is the process that writes and speaks, of those that accelerate or torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def what_remains(options: argparse.Namespace) -> str:
+    """What an interrupted run leaves."""
+    kept = beside(options, ".predictions.jsonl")
+    if not is_model(options) or not kept.exists():
+        return "nothing was written"
+    return f"the answers so far are in {kept}, the same command goes on from there"
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows each default but those that say nothing: none, off and empty."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, False, []) else super()._get_help_string(action)
+
+
+def _adder(group: Any) -> Callable[..., None]:
+    """`add_argument` that takes each long option with underscores and with dashes, and shows it as it is given."""
+
+    def add(name: str, **settings: Any) -> None:
+        group.add_argument(name, **settings)
+        if "_" in name:
+            settings |= {"help": argparse.SUPPRESS, "dest": name[2:], "default": argparse.SUPPRESS}
+            group.add_argument("--" + name[2:].replace("_", "-"), **settings)
+
+    return add
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        return int(text)
+
+    return whole
+
+
+def _number(least: float, most: float = math.inf) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most or math.isinf(value):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
+        return value
+
+    return number
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

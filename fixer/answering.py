@@ -1,0 +1,215 @@
+"""A model's answers to many texts: shared out among processes, kept as they are made, gathered in order."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from degraders.errors import UserError
+from degraders.pairs import Pair
+from degraders.predictions import Kept, Prediction
+from degraders.prompts import Style
+from fixer.artefacts import MANIFEST
+from fixer.generation import Sampling
+from fixer.guard import Limits
+from fixer.loading import base_name, base_of, has_style, is_adapter, load_adapter, load_base, load_tokenizer
+from fixer.repair import Repairer
+from fixer.training import accelerator_for
+
+WINDOW = 512
+HASHED = 200_000_000
+_OF_A_MODEL = ("*.safetensors", "*.bin", "*config.json", "tokenizer*", "*.jinja", "prompt_style.json")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which model answers, and how; `window` None is what an adapter was trained with, or `WINDOW` tokens."""
+
+    model: str
+    base: str | None
+    bits: int
+    window: int | None
+    batch: int
+    sampling: Sampling
+    guarded: bool
+    device_map: str
+    attention: str
+    trust_remote_code: bool
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.model)
+
+    def signature(self) -> dict[str, Any]:
+        """All that has a part in the answers; a batch or a number of processes has none."""
+        adapter = is_adapter(self.folder)
+        base = base_name(self.base or base_of(self.folder)) if adapter else None
+        sampling = self.sampling
+        return {
+            "model": self.folder.name if self.folder.is_dir() else base_name(self.model),
+            "weights": fingerprint(self.folder),
+            "base_model": base if base is None or not Path(base).is_dir() else Path(base).name,
+            "base_weights": fingerprint(Path(base)) if base else "",
+            "bits": self.bits,
+            "max_length": self.most_tokens(),
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p if sampling.temperature else 1.0,
+            "sampling_seed": sampling.seed if sampling.temperature else None,
+            "guard": self.guarded,
+        }
+
+    def most_tokens(self) -> int:
+        """The tokens that prompt and answer may have together."""
+        if self.window:
+            return self.window
+        try:
+            told = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
+            return int(told["options"]["max_length"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return WINDOW
+
+
+def fingerprint(folder: Path) -> str:
+    """A digest of a model's folder: its files by name and size, and the contents of those under 200 MB; empty for a
+    name of the hub."""
+    if not folder.is_dir():
+        return ""
+    found = hashlib.sha256()
+    for path in sorted({path for pattern in _OF_A_MODEL for path in folder.glob(pattern) if path.is_file()}):
+        size = path.stat().st_size
+        found.update(f"{path.name}\0{size}\0".encode())
+        if size < HASHED:
+            with path.open("rb") as file:
+                found.update(hashlib.file_digest(file, "sha256").digest())
+    return found.hexdigest()[:16]
+
+
+def load(asked: Asked, device: torch.device) -> tuple[Any, Any, Style]:
+    """Model, tokenizer and prompt style of an adapter's folder or of a plain model, which is asked for the whole text.
+
+    UserError if it is not to be had, or if it was trained to write errors.
+    """
+    settings: dict[str, Any] = {
+        "bits": asked.bits,
+        "device": device,
+        "attention": asked.attention,
+        "trust_remote_code": asked.trust_remote_code,
+    }
+    if is_adapter(asked.folder):
+        model, tokenizer, style = load_adapter(asked.folder, base=asked.base, **settings)
+    else:
+        name = base_name(asked.model)
+        tokenizer = load_tokenizer(name, trust_remote_code=asked.trust_remote_code)
+        chat = bool(getattr(tokenizer, "chat_template", None))
+        style = Style.load(asked.folder) if has_style(asked.folder) else Style("chat" if chat else "plain")
+        model = load_base(name, **settings)
+    if style.direction != "repair":
+        raise UserError(f"{asked.model}: was trained to write errors (--direction degrade); what is scored is repairs")
+    return model, tokenizer, style
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The predictions of all pairs, in their order: `found` were there, the others made now, in so many tokens by all
+    processes, and seconds of the main one."""
+
+    predictions: list[Prediction]
+    found: int
+    tokens: int
+    seconds: float
+    processes: int
+
+
+def answer(asked: Asked, pairs: Sequence[Pair], kept: Kept, *, begin_anew: bool) -> Answered | None:
+    """The answers of a model to pairs; None in all processes but the main one, which writes and speaks."""
+    accelerator = accelerator_for(asked.device_map)
+    if begin_anew and accelerator.is_main_process:
+        kept.remove()
+    accelerator.wait_for_everyone()
+    found, broken = kept.found()
+    # All must have read before one writes, or they would share out different rests.
+    accelerator.wait_for_everyone()
+    if found and accelerator.is_main_process:
+        again = f", {broken} broken lines are made again" if broken else ""
+        print(f"going on: {len(found):,} of {len(pairs):,} answers are there{again}", file=sys.stderr)
+    rest = [pair for pair in pairs if pair.id not in found]
+    share = shared_out(rest, accelerator.process_index, accelerator.num_processes)
+    seconds = _generate(asked, share, kept, accelerator) if share else 0.0
+    kept.close()
+    accelerator.wait_for_everyone()
+    processes, is_main = accelerator.num_processes, accelerator.is_main_process
+    accelerator.end_training()
+    if not is_main:
+        return None
+    made, _ = kept.found()
+    predictions = [made[pair.id] for pair in pairs]
+    kept.finish(predictions)
+    tokens = sum(one.tokens for one in predictions if one.id not in found)
+    return Answered(predictions, len(found), tokens, seconds, processes)
+
+
+def shared_out(pairs: Sequence[Pair], process: int, processes: int) -> list[Pair]:
+    """A process's share: pairs dealt out by length, so that all have about as much to do."""
+    return sorted(pairs, key=lambda pair: (-len(pair.bad), pair.id))[process::processes]
+
+
+def _generate(asked: Asked, share: Sequence[Pair], kept: Kept, accelerator: Any) -> float:
+    """Answer a share of the pairs; returns the seconds it took, loading left out."""
+    model, tokenizer, style = load(asked, accelerator.device)
+    repairer = Repairer(
+        model,
+        tokenizer,
+        style,
+        window=asked.most_tokens(),
+        batch=asked.batch,
+        sampling=asked.sampling,
+        limits=Limits() if asked.guarded else None,
+    )
+    progress = _Progress(sum(len(p.bad) for p in share), len(share), hidden=not accelerator.is_main_process)
+    began = time.perf_counter()
+    try:
+        for made in repairer(share, seen=progress.seen):
+            kept.add(made)
+            progress.done += 1
+    except torch.OutOfMemoryError as error:
+        raise UserError(f"out of GPU memory; lower --batch (now {asked.batch}) or --max_length, or --bits 4") from error
+    finally:
+        progress.close()
+    return time.perf_counter() - began
+
+
+class _Progress:
+    """A bar on stderr that counts characters, the best measure of the time that is left."""
+
+    def __init__(self, chars: int, texts: int, *, hidden: bool) -> None:
+        self._bar = tqdm(
+            total=chars,
+            desc="answering",
+            bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}, {remaining} left{postfix}",
+            mininterval=0.5 if sys.stderr.isatty() else 10,
+            smoothing=0,
+            leave=not sys.stderr.isatty(),
+            disable=hidden,
+        )
+        self._texts, self._began = texts, time.perf_counter()
+        self.tokens = self.done = 0
+
+    def seen(self, chars: int, tokens: int) -> None:
+        """A piece of a text is done."""
+        self.tokens += tokens
+        rate = self.tokens / (time.perf_counter() - self._began)
+        self._bar.set_postfix_str(f"{self.done}/{self._texts} texts, {rate:,.0f} tokens/s", refresh=False)
+        self._bar.update(chars)
+
+    def close(self) -> None:
+        self.seen(0, 0)
+        self._bar.close()

@@ -166,7 +166,7 @@ def test_heads_that_do_more_than_multiply_keep_their_own_logits(kind: str) -> No
     else:
         config = transformers.GPT2Config(vocab_size=96, n_embd=64, n_layer=1, n_head=4)
     model = transformers.AutoModelForCausalLM.from_config(config).eval()
-    batch = batches([Example("a", [3, 4, 5], [6, 7], [1.0, 1.0])])[0]
+    (batch,) = step_batches([Example("a", [3, 4, 5], [6, 7], [1.0, 1.0])], slots=64, rows=1, pad_id=0)
     logits = model(input_ids=batch.input_ids).logits[0, 2:4]
     wanted = cross_entropy(logits, torch.tensor([6, 7]), reduction="sum")
     torch.testing.assert_close(FixerModel(model)(batch), wanted, rtol=1e-4, atol=1e-5)

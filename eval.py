@@ -388,7 +388,11 @@ def write(
     line = signature_line(signature)
     title = f"{named(options)} on {data['name']}"
     heads = [("pairs", f"{len(chosen.pairs):,}"), ("errors", f"{sum(len(pair.spans) for pair in chosen.pairs):,}")]
-    heads += [(name, str(answers.signature[name])) for name in ("base_model", "bits") if answers.signature.get(name)]
+    heads += [
+        (name.replace("_", " "), str(answers.signature[name]))
+        for name in ("base_model", "bits")
+        if answers.signature.get(name)
+    ]
     heads += [("guard", "on" if results.guarded else "off"), ("version", __version__)]
     page = render(results, title=title, named=named(options), facts=heads, signature=line)
     output.write_text(beside(options, ".html"), page)

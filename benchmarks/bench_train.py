@@ -2,7 +2,7 @@
 """Speed and memory of training, as ratios in one run, and the curves of the loss side by side.
 
     python benchmarks/bench_train.py --model google/gemma-3-270m --dataset dataset.jsonl
-    python benchmarks/bench_train.py --model small-llama --dataset dataset.jsonl --steps 25
+    python benchmarks/bench_train.py --model small-llama --dataset dataset.jsonl --steps 8 --profile
 
 Each contender trains the same model (NF4, double quantisation, bf16), the same first LoRA weights (rank 8, all linear
 layers) and the same token ids, eight examples a step in the same order, in a process of its own:
@@ -86,7 +86,10 @@ class Result:
 
 
 def main() -> int:
-    options = build_parser().parse_args()
+    parser = build_parser()
+    options = parser.parse_args()
+    if options.steps < 2:
+        parser.error("--steps: the first is a warm-up, so at least 2 are needed")
     if options.contender:
         print(json.dumps(asdict(contend(options))))
         return 0

@@ -454,7 +454,10 @@ def _shown(pairs: Sequence[Any]) -> Any:
 
 
 def _fit_window(base: Any, max_length: int) -> None:
-    most = getattr(base.config, "max_position_embeddings", None)
+    from fixer.batching import WIDTHS
+
+    # Batches are padded to whole widths, and a learned position beyond the last one is an error.
+    most = getattr(base.config, "max_position_embeddings", 0) // WIDTHS * WIDTHS
     if most and max_length > most:
         raise UserError(f"--max_length {max_length}: this model reads {most} tokens at most; pass {most} or less")
 

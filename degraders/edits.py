@@ -43,44 +43,50 @@ class Located(NamedTuple):
     good: str
 
 
-def apply(good: str, edits: Sequence[Edit], *, base: int = 0) -> tuple[str, list[Located]]:
+def apply(good: str, edits: Sequence[Edit], *, base: int = 0, shape: bytes | None = None) -> tuple[str, list[Located]]:
     """Apply edits, in order and disjoint, to the good text: the bad text and where each edit stands in it.
 
-    `base` is the offset of `good` in the text that the edits count in. Token offsets count the white-space tokens of
-    the bad text that a span overlaps; a span without width inside a token has that token, one between two tokens the
-    empty range before the second.
+    `base` is the offset of `good` in the text that the edits count in, `shape` its `token_shape` if that is known.
+    Token offsets count the white-space tokens of the bad text that a span overlaps; a span without width inside a
+    token has that token, one between two tokens the empty range before the second.
     """
+    good_shape = token_shape(good) if shape is None else shape
     pieces: list[str] = []
+    shapes: list[bytes] = []
     at = 0
     for edit in edits:
-        pieces += good[at : edit.start - base], edit.text
+        start = edit.start - base
+        pieces += good[at:start], edit.text
+        shapes += good_shape[at:start], token_shape(edit.text)
         at = edit.end - base
-    pieces.append(good[at:])
-    bad = "".join(pieces)
+    bad = "".join([*pieces, good[at:]])
+    bad_shape = b" " + b"".join([*shapes, good_shape[at:]])
     located: list[Located] = []
     counted = tokens = shift = 0
     for edit in edits:
         text, good_start, good_end = edit.text, edit.start - base, edit.end - base
         start = good_start + shift
         end = start + len(text)
-        tokens += _new_tokens(bad, counted, start)
-        first = tokens - _splits_token(bad, start)
-        tokens += _new_tokens(bad, start, end)
-        last = max(tokens, first)
-        located.append(Located(start, end, first, last, good_start, good_end, text, good[good_start:good_end]))
+        # A token begins where a space, or what stands before the text, is followed by an x.
+        tokens += bad_shape.count(b" x", counted, start + 1)
+        first = tokens - (bad_shape[start : start + 2] == b"xx")
+        tokens += bad_shape.count(b" x", start, end + 1)
+        located.append(
+            Located(start, end, first, max(tokens, first), good_start, good_end, text, good[good_start:good_end])
+        )
         counted, shift = end, end - good_end
     return bad, located
 
 
-def _new_tokens(text: str, start: int, end: int) -> int:
-    """How many white-space tokens begin in [start, end)."""
-    if start == end:
-        return 0
-    return len(text[start:end].split()) - _splits_token(text, start)
+_SHAPES = bytes(ord(" " if chr(code).isspace() else "x") for code in range(256))
+_WIDE_SPACES = re.compile("[" + "".join(char for char in map(chr, range(256, 0x3001)) if char.isspace()) + "]")
 
 
-def _splits_token(text: str, at: int) -> bool:
-    return 0 < at < len(text) and not text[at - 1].isspace() and not text[at].isspace()
+def token_shape(text: str) -> bytes:
+    """A text with a space for each white-space character and an x for each other one, a byte each."""
+    if not text.isascii():
+        text = _WIDE_SPACES.sub(" ", text)
+    return text.encode("latin-1", "replace").translate(_SHAPES)
 
 
 def align(good: str, bad: str) -> list[Edit]:

@@ -194,7 +194,7 @@ class Degradation:
 
     def _apply(self, chosen: Sequence[_Chosen]) -> Variant:
         unit = self.unit
-        bad, located = apply(unit.text, [item.edit for item in chosen], base=unit.start)
+        bad, located = apply(unit.text, [item.edit for item in chosen], base=unit.start, shape=unit.shape)
         errors = []
         for item, place in zip(chosen, located, strict=True):
             evidence = _in_bad(item.evidence, unit.start, located) if item.evidence else None

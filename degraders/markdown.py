@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import pyromark
 
@@ -25,10 +25,10 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _FRONT_MATTER = re.compile(
     r"(---|\+\+\+)[ \t]*\r?\n(?=[ \t]*(?:#|[\w\"'-]+[ \t]*[:=]))(?:.*\r?\n)*?(?:\1|\.\.\.)[ \t]*(?:\r?\n|\Z)"
 )
-_DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]+\]:[ \t]*(?:\r?\n[ \t]*)?\S[^\r\n]*", re.MULTILINE)
+_DEFINITION = re.compile(
+    r"\[(?:(?<=^\[)|(?<=^ \[)|(?<=^  \[)|(?<=^   \[))[^\]\n]+\]:[ \t]*(?:\r?\n[ \t]*)?\S[^\r\n]*", re.MULTILINE
+)
 _MARKER = re.compile(r"(?:[-*+]|\d{1,9}[.)])(?:[ \t]+\[[ xX]\])?[ \t]*")
-_HTML = frozenset({"Html", "InlineHtml"})
-_MATH = frozenset({"InlineMath", "DisplayMath"})
 _INLINE_TAGS = frozenset({"Emphasis", "Strong", "Strikethrough", "Link", "Image", "Superscript", "Subscript"})
 _KINDS = {
     "Paragraph": "paragraph",
@@ -46,22 +46,14 @@ _KINDS = {
 }
 
 
-class _Open:
-    """A container that the event stream is in; `first` and `last` bound its content without markup."""
+class _Open(NamedTuple):
+    """A container that the event stream is in; `outer` bounds what its parent held before it, without markup."""
 
-    __slots__ = ("end", "first", "last", "start", "tag", "value")
-
-    def __init__(self, tag: str, value: Any, start: int, end: int) -> None:
-        self.tag = tag
-        self.value = value
-        self.start = start
-        self.end = end
-        self.first = -1
-        self.last = -1
-
-    def inner(self, end: int) -> tuple[int, int] | None:
-        """The content without markup, as far as it lies before the trimmed end of the block."""
-        return (min(self.first, end), min(self.last, end)) if self.first >= 0 else None
+    tag: str
+    value: Any
+    start: int
+    end: int
+    outer: tuple[int, int]
 
 
 def scan(builder: Builder) -> None:
@@ -84,42 +76,48 @@ class _Scanner:
         # One ASCII character for each other one, so that the parser's byte offsets are our character offsets.
         ascii_text = self.text
         if not ascii_text.isascii():
-            ascii_text = _NOT_ASCII.sub(lambda m: "x" if m[0].isalnum() else "?", ascii_text)
+            for char in set(_NOT_ASCII.findall(ascii_text)):
+                ascii_text = ascii_text.replace(char, "x" if char.isalnum() else "?")
         if skip:
             ascii_text = re.sub(r"[^\r\n]", " ", ascii_text[:skip]) + ascii_text[skip:]
-        stack: list[_Open] = [_Open("", None, 0, len(self.text))]
-        shown = self.builder.shown
         # With formulas enabled, a pair of shell variables would swallow the code spans between them.
         options = _MATH_OPTIONS if _FORMULA.search(ascii_text) else _OPTIONS
-        events: Iterable[tuple[Any, Any]] = pyromark.events_with_range(ascii_text, options=options)
+        self._read(pyromark.events_with_range(ascii_text, options=options))
+        self._definitions()
+
+    def _read(self, events: Iterable[tuple[Any, Any]]) -> None:
+        """Follow the events, the commonest first; `first` and `last` bound the content of the innermost container."""
+        stack: list[_Open] = []
+        show = self.builder.show
+        first = last = -1
         for event, span in events:
             start, end = span["start"], span["end"]
-            if event.__class__ is str:
+            if "Text" in event:
+                if self.in_code:
+                    self._code_text(start, end)
+                elif not self.hidden and len(event["Text"]) == end - start:
+                    show(start, end, self.opens, self.body)
+                    self.opens = False
+            elif "Start" in event:
+                stack.append(self._start(event["Start"], start, end, (first, last)))
+                first = -1
+                continue
+            elif "End" in event:
+                block = stack.pop()
+                self._end(block, first, last)
+                first, last = block.outer
+            elif event.__class__ is str:
                 if event == "SoftBreak" and not self.hidden:
-                    shown.append((start, end, self.opens, self.body))
+                    show(start, end, self.opens, self.body)
                     self.opens = False
                 elif event == "Rule":
                     self._block("rule", start, self._trimmed(start, end))
                 continue
-            ((name, value),) = event.items()
-            if name == "Text":
-                if self.in_code:
-                    self._code_text(start, end)
-                elif not self.hidden and len(value) == end - start:
-                    shown.append((start, end, self.opens, self.body))
-                    self.opens = False
-            elif name == "Start":
-                stack.append(self._start(value, start, end))
-                continue
-            elif name == "End":
-                self._end(stack.pop())
             else:
-                self._leaf(name, value, start, end)
-            top = stack[-1]
-            if top.first < 0:
-                top.first = start
-            top.last = end
-        self._definitions()
+                self._leaf(event, start, end)
+            if first < 0:
+                first = start
+            last = end
 
     def _front_matter(self) -> int:
         match = _FRONT_MATTER.match(self.text)
@@ -129,7 +127,7 @@ class _Scanner:
         self._block("front_matter", 0, match.end())
         return match.end()
 
-    def _start(self, tag: Any, start: int, end: int) -> _Open:
+    def _start(self, tag: Any, start: int, end: int, outer: tuple[int, int]) -> _Open:
         value = None
         if tag.__class__ is not str:
             ((tag, value),) = tag.items()
@@ -137,7 +135,7 @@ class _Scanner:
             self._open_block(start)
             if tag == "Link" or tag == "Image":
                 self.hidden += _names_its_target(value)
-            return _Open(tag, value, start, end)
+            return _Open(tag, value, start, end, outer)
         self.opens = True
         self.depth += 1
         if tag == "Heading" or tag == "TableCell":
@@ -146,72 +144,78 @@ class _Scanner:
             self.in_code = True
         elif tag == "HtmlBlock" or tag == "MetadataBlock":
             self.hidden += 1
-        return _Open(tag, value, start, end)
+        return _Open(tag, value, start, end, outer)
 
-    def _end(self, block: _Open) -> None:
-        tag = block.tag
+    def _end(self, block: _Open, first: int, last: int) -> None:
+        """Close a container whose content, without markup, is [first, last), with -1 for none."""
+        tag, value, start, end, _ = block
         if tag in _INLINE_TAGS:
-            self._end_inline(block)
+            self._end_inline(block, first, last)
             return
         self.opens = self.body = True
         self.depth -= 1
-        end = self._trimmed(block.start, block.end)
-        if tag == "CodeBlock":
+        end = self._trimmed(start, end)
+        inner = (min(first, end), min(last, end)) if first >= 0 else None
+        if tag == "Paragraph":
+            self._block("paragraph", start, end, inner)
+        elif tag == "CodeBlock":
             self.in_code = False
-            self._code_block(block, end)
+            self._code_block(value, start, end, inner)
         elif tag == "Heading":
-            self._block("heading", block.start, end, block.inner(end) or (end, end), block.value["level"][1:])
+            self._block("heading", start, end, inner or (end, end), value["level"][1:])
         elif tag == "List":
-            self._block("list", block.start, end, None, "bullet" if block.value is None else "ordered")
+            self._block("list", start, end, None, "bullet" if value is None else "ordered")
         elif tag == "Item":
-            marker = _MARKER.match(self.text, block.start)
-            self._block("item", block.start, end, (min(marker.end(), end) if marker else block.start, end))
+            marker = _MARKER.match(self.text, start)
+            self._block("item", start, end, (min(marker.end(), end) if marker else start, end))
         else:
             if tag == "HtmlBlock" or tag == "MetadataBlock":
                 self.hidden -= 1
-                self.builder.protect(block.start, end, "html")
-            self._block(
-                _KINDS.get(tag, "block"), block.start, end, block.inner(end), "head" if tag == "TableHead" else ""
-            )
+                self.builder.protect(start, end, "html")
+            self._block(_KINDS.get(tag, "block"), start, end, inner, "head" if tag == "TableHead" else "")
 
-    def _end_inline(self, link: _Open) -> None:
-        tag, text = link.tag, self.text
+    def _end_inline(self, link: _Open, first: int, last: int) -> None:
+        tag, value, start, end, _ = link
+        text = self.text
         if tag != "Link" and tag != "Image":
-            inner = (link.first, link.last) if link.first >= 0 else (link.start, link.end)
-            self.builder.region(_KINDS.get(tag, "inline"), link.start, link.end, inner, text[link.start : link.first])
+            inner = (first, last) if first >= 0 else (start, end)
+            self.builder.region(_KINDS.get(tag, "inline"), start, end, inner, text[start : inner[0]])
             return
-        if _names_its_target(link.value):
+        if _names_its_target(value):
             self.hidden -= 1
-            kind = "url" if text[link.start] == "<" or "Autolink" in link.value["link_type"] else "target"
-            self.builder.protect(link.start, link.end, kind)
-            self.builder.region("reference", link.start, link.end)
+            kind = "url" if text[start] == "<" or "Autolink" in value["link_type"] else "target"
+            self.builder.protect(start, end, kind)
+            self.builder.region("reference", start, end)
             return
-        opening = link.start + (2 if tag == "Image" else 1)
-        inner_end = max(link.last, opening)
-        self.builder.protect(inner_end + 1, link.end, "target")
+        opening = start + (2 if tag == "Image" else 1)
+        inner_end = max(last if first >= 0 else -1, opening)
+        self.builder.protect(inner_end + 1, end, "target")
         kind = "image" if tag == "Image" else "link"
-        style = "inline" if link.value["link_type"] == "Inline" else "reference"
-        self.builder.region(kind, link.start, link.end, (opening, inner_end), style)
+        style = "inline" if value["link_type"] == "Inline" else "reference"
+        self.builder.region(kind, start, end, (opening, inner_end), style)
 
     def _open_block(self, start: int) -> None:
         """Markup that begins a block: the block's border lies before it."""
         if self.opens and not self.hidden:
-            self.builder.shown.append((start, start, True, self.body))
+            self.builder.show(start, start, True, self.body)
             self.opens = False
 
-    def _leaf(self, name: str, value: Any, start: int, end: int) -> None:
-        if name != "Html":
+    def _leaf(self, event: Mapping[str, Any], start: int, end: int) -> None:
+        builder = self.builder
+        if "Html" not in event:
             self._open_block(start)
-        if name == "Code":
-            ticks = len(self.text[start:end]) - len(self.text[start:end].lstrip("`"))
-            self.builder.region("code_span", start, end, (start + ticks, end - ticks))
-            self.builder.protect(start, end, "code_span")
-        elif name in _HTML:
-            self.builder.protect(start, end, "html")
-        elif name in _MATH:
-            self.builder.protect(start, end, "math")
-        elif name == "FootnoteReference":
-            self.builder.protect(start, end, "target")
+        if "Code" in event:
+            ticks = 1
+            while self.text[start + ticks] == "`":
+                ticks += 1
+            builder.region("code_span", start, end, (start + ticks, end - ticks))
+            builder.protect(start, end, "code_span")
+        elif "Html" in event or "InlineHtml" in event:
+            builder.protect(start, end, "html")
+        elif "InlineMath" in event or "DisplayMath" in event:
+            builder.protect(start, end, "math")
+        elif "FootnoteReference" in event:
+            builder.protect(start, end, "target")
 
     def _code_text(self, start: int, end: int) -> None:
         """A piece of a code block; the parser leaves out the first half of each CRLF."""
@@ -228,19 +232,19 @@ class _Scanner:
             if start < end:
                 code.append((start, end))
 
-    def _code_block(self, block: _Open, end: int) -> None:
+    def _code_block(self, kind: Any, start: int, end: int, inner: tuple[int, int] | None) -> None:
         self._trim_code(end)
-        fenced = block.value != "Indented" and "Fenced" in block.value
-        if not fenced:
-            self.builder.protect(block.start, end, "code")
-            self._block("code_block", block.start, end, (block.start, end))
+        if kind == "Indented":
+            self.builder.protect(start, end, "code")
+            self._block("code_block", start, end)
             return
-        inner = (block.first, min(block.last, end)) if 0 <= block.first < end else (end, end)
-        line_start = self.text.rfind("\n", block.start, inner[0]) + 1 if inner[0] < end else end
-        self.builder.protect(block.start, max(line_start, block.start), "fence")
-        self.builder.protect(max(line_start, block.start), inner[1], "code")
+        if not inner or inner[0] == end:
+            inner = (end, end)
+        line_start = max(start, self.text.rfind("\n", start, inner[0]) + 1) if inner[0] < end else end
+        self.builder.protect(start, line_start, "fence")
+        self.builder.protect(line_start, inner[1], "code")
         self.builder.protect(inner[1], end, "fence")
-        self._block("code_block", block.start, end, inner, "`" + block.value["Fenced"])
+        self._block("code_block", start, end, inner, "`" + kind["Fenced"])
 
     def _block(self, kind: str, start: int, end: int, inner: tuple[int, int] | None = None, info: str = "") -> None:
         self.opens = True

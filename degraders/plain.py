@@ -15,4 +15,4 @@ def scan(builder: Builder) -> None:
         start = match.end() - len(match[0].lstrip())
         end = match.start() + len(match[0].rstrip())
         builder.blocks.append(builder.region("paragraph", start, end))
-        builder.show(start, end, opens=True, body=True)
+        builder.show(start, end, True, True)

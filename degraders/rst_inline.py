@@ -52,8 +52,8 @@ class Inline:
 
     def scan(self, start: int, end: int, *, body: bool) -> None:
         """Scan the text of one block; indentation and markup are not shown."""
-        shown = self.builder.shown
-        shown.append((start, start, True, body))
+        show = self.builder.show
+        show(start, start, True, body)
         at = start
         for match in _INLINE.finditer(self.text, start, end):
             kind = match.lastgroup
@@ -66,7 +66,7 @@ class Inline:
                     continue
                 left = name.start()
             if left > at:
-                shown.append((at, left, False, body))
+                show(at, left, False, body)
             at = right
             if kind == "literal":
                 self.builder.region("code_span", left, right, (left + 2, right - 2))
@@ -74,7 +74,7 @@ class Inline:
             elif kind != "indent" and kind != "escape":
                 self._construct(match, kind or "", left, right, body)
         if end > at:
-            shown.append((at, end, False, body))
+            show(at, end, False, body)
 
     def _construct(self, match: re.Match[str], kind: str, left: int, right: int, body: bool) -> None:
         builder = self.builder
@@ -123,6 +123,6 @@ class Inline:
     def _show(self, start: int, end: int, body: bool) -> None:
         """Show the plain text of a construct, without indentation."""
         for match in _LINE_START.finditer(self.text, start, end):
-            self.builder.show(start, match.start() + 1, opens=False, body=body)
+            self.builder.show(start, match.start() + 1, False, body)
             start = match.end()
-        self.builder.show(start, end, opens=False, body=body)
+        self.builder.show(start, end, False, body)

@@ -219,11 +219,12 @@ def _text_fault(text: str) -> tuple[Reason, str] | None:
 def _file_text(job: Job, max_bytes: int) -> str | Skip:
     """The text of a file of at most `max_bytes`."""
     try:
-        with open(job.path, "rb") as file:
-            data = file.read(max_bytes + 1)
+        with open(job.path, "rb", buffering=0) as file:
+            # Not `read(max_bytes + 1)`, which would ask for that much memory each time.
+            data = file.read() if os.fstat(file.fileno()).st_size <= max_bytes else None
     except OSError as error:
         return Skip(job.doc_id, Reason.UNREADABLE, _why(error))
-    if len(data) > max_bytes:
+    if data is None:
         return _too_large(job.doc_id, max_bytes)
     if b"\0" in data and not data.startswith(tuple(bom for bom, _ in _BOMS)):
         return Skip(job.doc_id, Reason.BINARY, "has a NUL byte")

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import accumulate, pairwise
-from typing import Any, NamedTuple
+from itertools import accumulate, chain, compress, count, pairwise
+from operator import itemgetter
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from degraders.edits import token_shape
 
@@ -44,6 +44,22 @@ class Region(NamedTuple):
     depth: int
 
 
+_END = itemgetter(1)
+
+T = TypeVar("T")
+
+
+class lazy(Generic[T]):
+    """A property computed at its first use and kept in the instance: `cached_property`, which locks in Python 3.11."""
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self.compute = compute
+
+    def __get__(self, instance: Any, owner: type) -> T:
+        value = instance.__dict__[self.compute.__name__] = self.compute(instance)
+        return value
+
+
 class Words(NamedTuple):
     """The plain words of a prose: never part of an identifier, a path, a flag or a file name. Equal lists.
 
@@ -54,6 +70,14 @@ class Words(NamedTuple):
     texts: list[str]
     lowers: list[str]
     joined: list[bool]
+
+    def standing(self, vocabulary: Container[str], begin: int, *, exact: bool = False) -> Iterator[int]:
+        """The numbers of the words in a vocabulary (of lower-case words unless `exact`), from `begin` on and round."""
+        forms, known = self.texts if exact else self.lowers, vocabulary.__contains__
+        return chain(
+            compress(count(begin), map(known, forms[begin:])),
+            compress(count(), map(known, forms[:begin])),
+        )
 
 
 @dataclass(frozen=True)
@@ -76,7 +100,7 @@ class Document:
     code: str
     blocks: list[Region]
 
-    @cached_property
+    @lazy
     def newline(self) -> str:
         """The line end of the text: that of its first line."""
         first = self.text.find("\n")
@@ -90,7 +114,7 @@ class Document:
         first = bisect_left(regions, (start,))
         last = bisect_left(regions, (end,), first)
         found = regions[first:last]
-        return [r for r in found if r.end <= end] if found and max(r.end for r in found) > end else found
+        return [r for r in found if r.end <= end] if found and max(map(_END, found)) > end else found
 
     def protected_in(self, start: int, end: int) -> list[tuple[int, int, str]]:
         """The protected ranges that an edit of [start, end) would touch; an insertion touches what it stands inside."""
@@ -115,7 +139,7 @@ class Document:
             kept[self.text[left:right]] += 1
         return kept is None or all(text.count(piece) >= times for piece, times in kept.items())
 
-    @cached_property
+    @lazy
     def english(self) -> bool:
         """Whether the prose reads as English: a common function word in twelve words, or too short to tell."""
         words = self.prose[:1500].lower().split()
@@ -136,16 +160,16 @@ class Unit:
         self.context = context
         self.found: dict[object, list[tuple[int, int, Any]]] = {}
 
-    @cached_property
+    @lazy
     def text(self) -> str:
         return self.doc.text[self.start : self.end]
 
-    @cached_property
+    @lazy
     def shape(self) -> bytes:
         """Where the text's tokens begin: its `edits.token_shape`."""
         return token_shape(self.text)
 
-    @cached_property
+    @lazy
     def words(self) -> Words:
         """The plain words of the prose, in order."""
         pieces = WORD.split(self.doc.prose[self.start : self.end])
@@ -156,12 +180,12 @@ class Unit:
             joined[-1] = False
         return Words(starts[1::2], texts, list(map(str.lower, texts)), joined)
 
-    @cached_property
+    @lazy
     def vocabulary(self) -> frozenset[str]:
         """The different words of the prose, in lower case."""
         return frozenset(self.words.lowers)
 
-    @cached_property
+    @lazy
     def kinds(self) -> frozenset[str]:
         """The kinds of region that begin here, with `prose`, `body` and `code` for what the masks show."""
         kinds = set()
@@ -175,7 +199,7 @@ class Unit:
             kinds.add("code")
         return frozenset(kinds)
 
-    @cached_property
+    @lazy
     def spoken(self) -> str:
         """The prose in lower case, with spaces for line breaks; as it stands if its length would change."""
         prose = self.doc.prose[self.start : self.end]

@@ -31,14 +31,14 @@ class Draw:
     def __init__(self, *key: str | int) -> None:
         self._key = "\x1f".join(map(str, key)).encode("utf-8", "surrogatepass")
         self._blocks = 0
-        self._pool: list[int] = []
+        self._more()
 
-    def fork(self, name: str) -> Draw:
-        """A stream of its own for what has that name; what it draws changes nothing here."""
+    def fork(self, name: str, number: int) -> Draw:
+        """A stream of its own for the use of a name that has this number; nothing drawn from it changes the others."""
         child = Draw.__new__(Draw)
-        child._key = self.below(_SPAN).to_bytes(4, "little") + _hashed(name)
+        child._key = self._key + _hashed(name) + number.to_bytes(4, "little")
         child._blocks = 0
-        child._pool = []
+        child._more()
         return child
 
     def below(self, n: int) -> int:
@@ -69,5 +69,5 @@ class Draw:
     def _more(self) -> list[int]:
         block = blake2b(self._key + self._blocks.to_bytes(4, "little")).digest()
         self._blocks += 1
-        self._pool[:] = _NUMBERS.unpack(block)
+        self._pool: list[int] = list(_NUMBERS.unpack(block))
         return self._pool

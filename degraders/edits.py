@@ -79,13 +79,13 @@ def apply(good: str, edits: Sequence[Edit], *, base: int = 0, shape: bytes | Non
 
 
 _SHAPES = bytes(ord(" " if chr(code).isspace() else "x") for code in range(256))
-_WIDE_SPACES = re.compile("[" + "".join(char for char in map(chr, range(256, 0x3001)) if char.isspace()) + "]")
+_WIDE_SPACES = [char for char in map(chr, range(256, 0x3001)) if char.isspace()]
 
 
 def token_shape(text: str) -> bytes:
     """A text with a space for each white-space character and an x for each other one, a byte each."""
-    if not text.isascii():
-        text = _WIDE_SPACES.sub(" ", text)
+    if not text.isascii() and any(map(text.__contains__, _WIDE_SPACES)):
+        text = re.sub(r"\s", " ", text)
     return text.encode("latin-1", "replace").translate(_SHAPES)
 
 

@@ -7,7 +7,6 @@ unit, variant and degrader, so a variant depends on nothing else.
 from __future__ import annotations
 
 import re
-from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,7 +33,7 @@ _HARD_TOKEN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """What a run asks for: which degraders, how many errors, and the shares of special records.
 
@@ -68,8 +67,7 @@ class Variant(NamedTuple):
     identity: bool = False
 
 
-@dataclass(slots=True)
-class _Chosen:
+class _Chosen(NamedTuple):
     """An edit on its way into a variant, in offsets of the document; `group` is shared by edits of one fault."""
 
     edit: Edit
@@ -78,9 +76,6 @@ class _Chosen:
     evidence: tuple[int, int] | None
     told: bool
     group: int
-
-    def __lt__(self, other: _Chosen) -> bool:
-        return self.edit.start < other.edit.start
 
 
 @lru_cache(maxsize=4096)
@@ -139,19 +134,21 @@ class Degradation:
     def _choose(self, draw: Draw, wanted: int, single: bool) -> list[_Chosen]:
         """Draw the kinds of error first; the larger ones then claim their places before the smaller."""
         chosen: list[_Chosen] = []
-        missing = wanted
+        missing, tried = wanted, 0
         for _ in range(_ROUNDS):
             kinds = [draw.weighted(self.degraders, self.cumulative) for _ in range(missing)]
             if missing > 1:
                 kinds.sort(key=_by_size)
-            missing -= sum(self._add_fault(item, draw.fork(item.name), chosen, single) for item in kinds)
+            for item in kinds:
+                tried += 1
+                if item not in self.without_place:
+                    missing -= self._add_fault(item, draw.fork(item.name, tried), chosen, single)
             if not missing:
                 break
+        chosen.sort(key=_by_start)
         return chosen
 
     def _add_fault(self, item: Degrader, draw: Draw, chosen: list[_Chosen], single: bool) -> bool:
-        if item in self.without_place:
-            return False
         for _ in range(_PLACES_PER_TRY):
             place = item.where.pick(self.unit, draw)
             if place is None:
@@ -162,51 +159,55 @@ class Degradation:
                 continue
             if isinstance(result, str):
                 result = Fault((Edit(place.start, place.end, result),))
-            if single and len(result.edits) > 1:
+            edits, class_, evidence, told = result
+            class_ = class_ or item.recoverable
+            if not edits or (single and len(edits) > 1) or (class_ == "D" and not self.plan.allow_lossy):
                 continue
-            if self._fits(result, item, chosen):
+            if self._fits(edits, evidence, item, chosen):
                 group = len(chosen)
-                class_ = result.recoverable or item.recoverable
-                for edit in result.edits:
-                    insort(chosen, _Chosen(edit, item, class_, result.evidence, result.told, group))
+                chosen += [_Chosen(edit, item, class_, evidence, told, group) for edit in edits]
                 return True
         return False
 
-    def _fits(self, fault: Fault, item: Degrader, chosen: Sequence[_Chosen]) -> bool:
-        """Whether a fault changes something, stays in its unit, off the other edits and off what it may not touch."""
+    def _fits(
+        self, edits: Sequence[Edit], evidence: tuple[int, int] | None, item: Degrader, chosen: Sequence[_Chosen]
+    ) -> bool:
+        """Whether edits change something, stay in the unit, off one another and off what they may not touch."""
         unit, doc = self.unit, self.unit.doc
-        if not fault.edits or ((fault.recoverable or item.recoverable) == "D" and not self.plan.allow_lossy):
-            return False
-        taken = [other.edit for other in chosen]
-        for edit in fault.edits:
+        taken = [(other.edit.start, other.edit.end) for other in chosen]
+        for edit in edits:
             start, end, text = edit.start, edit.end, edit.text
             if start < unit.start or end > unit.end or doc.text[start:end] == text:
                 return False
-            for other in taken:
-                if start <= other.end and other.start <= end:
+            for other_start, other_end in taken:
+                if start <= other_end and other_start <= end:
                     return False
             if not doc.survives(start, end, text, item.touches):
                 return False
-            if fault.evidence and not _keeps(edit, fault.evidence, doc.text):
+            if evidence and not _keeps(edit, evidence, doc.text):
                 return False
-            taken.append(edit)
+            taken.append((start, end))
         return True
 
     def _apply(self, chosen: Sequence[_Chosen]) -> Variant:
         unit = self.unit
         bad, located = apply(unit.text, [item.edit for item in chosen], base=unit.start, shape=unit.shape)
         errors = []
-        for item, place in zip(chosen, located, strict=True):
-            evidence = _in_bad(item.evidence, unit.start, located) if item.evidence else None
-            class_ = item.recoverable
-            if (class_ == "C" and evidence is None) or not (item.told or _told(place, bad, unit.context)):
+        for (_, degrader, class_, evidence, told, _), place in zip(chosen, located, strict=True):
+            if evidence:
+                evidence = _in_bad(evidence, unit.start, located)
+            if (class_ == "C" and evidence is None) or not (told or _told(place, bad, unit.context)):
                 class_, evidence = "D", None
-            errors.append(Error(place, item.degrader, class_, evidence))
+            errors.append(Error(place, degrader, class_, evidence))
         return Variant(bad, tuple(errors))
 
 
 def _by_size(item: Degrader) -> int:
     return -item.size
+
+
+def _by_start(item: _Chosen) -> int:
+    return item.edit.start
 
 
 def _keeps(edit: Edit, evidence: tuple[int, int], text: str) -> bool:
@@ -234,9 +235,13 @@ def _in_bad(evidence: tuple[int, int], base: int, located: Sequence[Located]) ->
 
 def _told(place: Located, bad: str, context: str) -> bool:
     """The hard-token gate: every number, name, flag, path and URL that was replaced still stands somewhere."""
-    if not place.good or (place.good.isalpha() and place.good[1:].islower()):
-        return True
-    return all(token in place.bad or token in bad or token in context for token in _HARD_TOKEN.findall(place.good))
+    for piece in place.good.split():
+        if piece.isalpha() and piece[1:].islower():
+            continue
+        for token in _HARD_TOKEN.findall(piece):
+            if not (token in place.bad or token in bad or token in context):
+                return False
+    return True
 
 
 def _lossy_groups(variant: Variant, chosen: Sequence[_Chosen]) -> set[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyromark
 
@@ -46,16 +46,6 @@ _KINDS = {
 }
 
 
-class _Open(NamedTuple):
-    """A container that the event stream is in; `outer` bounds what its parent held before it, without markup."""
-
-    tag: str
-    value: Any
-    start: int
-    end: int
-    outer: tuple[int, int]
-
-
 def scan(builder: Builder) -> None:
     """Fill the builder from its Markdown text."""
     _Scanner(builder).run()
@@ -87,7 +77,7 @@ class _Scanner:
 
     def _read(self, events: Iterable[tuple[Any, Any]]) -> None:
         """Follow the events, the commonest first; `first` and `last` bound the content of the innermost container."""
-        stack: list[_Open] = []
+        stack: list[tuple[str, Any, int, int]] = []
         show = self.builder.show
         first = last = -1
         for event, span in events:
@@ -99,13 +89,17 @@ class _Scanner:
                     show(start, end, self.opens, self.body)
                     self.opens = False
             elif "Start" in event:
-                stack.append(self._start(event["Start"], start, end, (first, last)))
+                tag, value = event["Start"], None
+                if tag.__class__ is not str:
+                    ((tag, value),) = tag.items()
+                self._start(tag, value, start)
+                stack.append((tag, value, first, last))
                 first = -1
                 continue
             elif "End" in event:
-                block = stack.pop()
-                self._end(block, first, last)
-                first, last = block.outer
+                tag, value, outer_first, outer_last = stack.pop()
+                (self._end_inline if tag in _INLINE_TAGS else self._end_block)(tag, value, start, end, first, last)
+                first, last = outer_first, outer_last
             elif event.__class__ is str:
                 if event == "SoftBreak" and not self.hidden:
                     show(start, end, self.opens, self.body)
@@ -127,15 +121,12 @@ class _Scanner:
         self._block("front_matter", 0, match.end())
         return match.end()
 
-    def _start(self, tag: Any, start: int, end: int, outer: tuple[int, int]) -> _Open:
-        value = None
-        if tag.__class__ is not str:
-            ((tag, value),) = tag.items()
+    def _start(self, tag: str, value: Any, start: int) -> None:
         if tag in _INLINE_TAGS:
             self._open_block(start)
             if tag == "Link" or tag == "Image":
                 self.hidden += _names_its_target(value)
-            return _Open(tag, value, start, end, outer)
+            return
         self.opens = True
         self.depth += 1
         if tag == "Heading" or tag == "TableCell":
@@ -144,15 +135,10 @@ class _Scanner:
             self.in_code = True
         elif tag == "HtmlBlock" or tag == "MetadataBlock":
             self.hidden += 1
-        return _Open(tag, value, start, end, outer)
 
-    def _end(self, block: _Open, first: int, last: int) -> None:
-        """Close a container whose content, without markup, is [first, last), with -1 for none."""
-        tag, value, start, end, _ = block
-        if tag in _INLINE_TAGS:
-            self._end_inline(block, first, last)
-            return
-        self.opens = self.body = True
+    def _end_block(self, tag: str, value: Any, start: int, end: int, first: int, last: int) -> None:
+        """Close a block whose content, without markup, is [first, last), with -1 for none."""
+        self.body = True
         self.depth -= 1
         end = self._trimmed(start, end)
         inner = (min(first, end), min(last, end)) if first >= 0 else None
@@ -174,8 +160,7 @@ class _Scanner:
                 self.builder.protect(start, end, "html")
             self._block(_KINDS.get(tag, "block"), start, end, inner, "head" if tag == "TableHead" else "")
 
-    def _end_inline(self, link: _Open, first: int, last: int) -> None:
-        tag, value, start, end, _ = link
+    def _end_inline(self, tag: str, value: Any, start: int, end: int, first: int, last: int) -> None:
         text = self.text
         if tag != "Link" and tag != "Image":
             inner = (first, last) if first >= 0 else (start, end)

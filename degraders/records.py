@@ -35,8 +35,8 @@ def record(unit: Unit, variant: Variant, *, number: int, seed: int, split: str) 
     `bad`, `token_start` and `token_end` its white-space tokens, `evidence` characters of `bad` that still hold the
     right value (class C), else null.
     """
-    doc = unit.doc
-    touched = sum(max(len(error.located.bad), len(error.located.good)) for error in variant.errors)
+    doc, errors = unit.doc, variant.errors
+    touched = sum([max(len(error.located.bad), len(error.located.good)) for error in errors])
     return {
         "id": f"{doc.doc_id}:{unit.index}:{number}:{seed}",
         "doc_id": doc.doc_id,
@@ -44,8 +44,8 @@ def record(unit: Unit, variant: Variant, *, number: int, seed: int, split: str) 
         "context": unit.context,
         "good": unit.text,
         "bad": variant.bad,
-        "spans": [_span(error) for error in variant.errors],
-        "labels": sorted({error.degrader.name for error in variant.errors}),
+        "spans": [_span(error) for error in errors],
+        "labels": sorted({error.degrader.name for error in errors}),
         "severity": round(min(1.0, touched / max(1, len(unit.text))), 4),
         "split": split,
         "variant": number,
@@ -54,20 +54,20 @@ def record(unit: Unit, variant: Variant, *, number: int, seed: int, split: str) 
 
 
 def _span(error: Error) -> dict[str, Any]:
-    place = error.located
+    (start, end, token_start, token_end, good_start, good_end, bad, good), degrader, recoverable, evidence = error
     return {
-        "start": place.start,
-        "end": place.end,
-        "token_start": place.token_start,
-        "token_end": place.token_end,
-        "good_start": place.good_start,
-        "good_end": place.good_end,
-        "bad": place.bad,
-        "good": place.good,
-        "label": error.degrader.name,
-        "family": error.degrader.family,
-        "recoverable": error.recoverable,
-        "evidence": error.evidence,
+        "start": start,
+        "end": end,
+        "token_start": token_start,
+        "token_end": token_end,
+        "good_start": good_start,
+        "good_end": good_end,
+        "bad": bad,
+        "good": good,
+        "label": degrader.name,
+        "family": degrader.family,
+        "recoverable": recoverable,
+        "evidence": evidence,
     }
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import chain
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -75,25 +75,30 @@ class words:
 
     def __init__(self, vocabulary: Collection[str] | None = None, *, shortest: int = 1, exact: bool = False) -> None:
         self.vocabulary = frozenset(vocabulary) if vocabulary is not None else None
-        self.lowers = frozenset(word.lower() for word in vocabulary or ())
         self.shortest = shortest
         self.exact = exact
 
     def pick(self, unit: Unit, draw: Draw) -> Place | None:
-        starts, texts, lowers, _ = unit.words
-        vocabulary = self.vocabulary
-        if not texts or (vocabulary is not None and self.lowers.isdisjoint(unit.vocabulary)):
+        found = unit.words
+        texts = found.texts
+        if not texts:
             return None
-        forms = texts if self.exact else lowers
-        for index in _from(draw.below(len(texts)), len(texts)):
-            if len(texts[index]) >= self.shortest and (vocabulary is None or forms[index] in vocabulary):
-                start, text = starts[index], texts[index]
-                return Place(unit, start, start + len(text), text, index)
-        return None
+        index = draw.below(len(texts))
+        if self.vocabulary is not None:
+            index = next(found.standing(self.vocabulary, index, exact=self.exact), -1)
+        elif len(texts[index]) < self.shortest:
+            index = next((i for i in _from(index, len(texts)) if len(texts[i]) >= self.shortest), -1)
+        if index < 0:
+            return None
+        start, text = found.starts[index], texts[index]
+        return Place(unit, start, start + len(text), text, index)
 
 
 class pattern:
-    """Matches of a regular expression over a mask: `prose`, `body` or `code`."""
+    """Matches of a regular expression over a mask: `prose`, `body` or `code`.
+
+    Let it begin with one set of characters (and look back from there): the search then skips all others at once.
+    """
 
     def __init__(self, expression: str, *, over: str = "body", flags: int = 0) -> None:
         self.expression = re.compile(expression, flags)
@@ -182,16 +187,14 @@ class Degrader:
     size: int
     weight: float
     english: bool
+    family: str = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "family", self.name.partition(".")[0])
         if self.family not in FAMILIES or not re.fullmatch(r"[a-z]+\.[a-z_]+", self.name):
             raise ValueError(f"{self.name}: a name is family.problem, with a family of {', '.join(FAMILIES)}")
         if self.recoverable not in "ABCD" or self.severity not in (1, 2, 3) or not self.touches <= PROTECTED:
             raise ValueError(f"{self.name}: bad recoverable class, severity or protected kind")
-
-    @property
-    def family(self) -> str:
-        return self.name.partition(".")[0]
 
 
 _DEGRADERS: dict[str, Degrader] = {}

@@ -7,7 +7,6 @@ cluster is drawn by the seed and its smallest id: no other document has a say in
 
 from __future__ import annotations
 
-import re
 import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -35,7 +34,8 @@ _SEED = 1
 _DROPPED = b" \t\r\v\f0123456789"
 _WHITE = b" \t\r\n\v\f"
 _WIDE_PUNCTUATION = tuple(mark.encode() for mark in "。，、！？：；")
-_CLAUSE = re.compile(rb"[^|]{12,}")
+_WIDE_BLOCKS = {mark[:2] for mark in _WIDE_PUNCTUATION}
+_SHORTEST = 12  # bytes of a clause
 _FOLD = bytes.maketrans(b'ABCDEFGHIJKLMNOPQRSTUVWXYZ.,;:!?()[]{}"`#*=<>', b"abcdefghijklmnopqrstuvwxyz" + b"|" * 19)
 
 
@@ -81,11 +81,11 @@ def assign(signatures: Iterable[tuple[str, bytes]], fractions: Fractions, seed: 
 
 def _clauses(data: bytes) -> list[bytes]:
     """The clauses of 12 bytes and more, letters only; the whole text if it has none."""
-    if not data.isascii():
+    if any(map(data.__contains__, _WIDE_BLOCKS)):
         for mark in _WIDE_PUNCTUATION:
             data = data.replace(mark, b"|")
     folded = data.translate(_FOLD, _DROPPED).replace(b"\n\n", b"|").replace(b"\n", b"")
-    return _CLAUSE.findall(folded) or [data.translate(None, _WHITE)]
+    return [clause for clause in folded.split(b"|") if len(clause) >= _SHORTEST] or [data.translate(None, _WHITE)]
 
 
 def _clustered(marks: dict[str, bytes], exact: list[list[str]]) -> list[list[str]]:

@@ -32,7 +32,7 @@ _KEYWORDS = frozenset(
 
 @degrader(
     "code.indentation",
-    where=pattern(r"(?<=[\n\x01])(?: {2,}|\t+)(?=[^\s\x01])", over="code"),
+    where=pattern(r"[ \t](?<=[\n\x01].)(?:(?<= ) +|(?<=\t)\t*)(?=[^\s\x01])", over="code"),
     does="loses or shifts the indentation of a line of code, or of a few",
     example=("```python\ndef f():\n    return 1\n```\n", "```python\ndef f():\nreturn 1\n```\n"),
     recoverable="A",
@@ -142,7 +142,10 @@ def _with_prompts(sample: str, lines: list[tuple[int, str]], draw: Draw) -> Faul
 
 @degrader(
     "code.bracket",
-    where=pattern(r"[)\]}](?=[)\]},;:.?]*(?:[\n\x01]|\.\w))|(?<=[\w.!?/])[\"'](?=[),;:\]]*[\n\x01])", over="code"),
+    where=pattern(
+        r"[)\]}\"'](?:(?<=[)\]}])(?=[)\]},;:.?]*(?:[\n\x01]|\.\w))|(?<=[\w.!?/][\"'])(?=[),;:\]]*[\n\x01]))",
+        over="code",
+    ),
     does="loses a closing bracket or quote",
     example=('```python\nprint("hi")\n```\n', '```python\nprint("hi"\n```\n'),
     recoverable="A",
@@ -181,7 +184,7 @@ def _balances(place: Place, block: Region) -> bool:
 
 @degrader(
     "code.identifier_typo",
-    where=pattern(r"(?<![\w$@%\\/-])[A-Za-z_]\w{4,30}(?![\w/])", over="code"),
+    where=pattern(r"[A-Za-z_](?<![\w$@%\\/-].)\w{4,30}(?![\w/])", over="code"),
     does="misspells one of several uses of a name",
     example=(
         "```python\nresult = load()\nprint(result)\n```\n",

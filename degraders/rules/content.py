@@ -15,7 +15,7 @@ from degraders.registry import Fault, Place, degrader, places, regions, words
 from degraders.rules.structure import blocks, direct_items, is_open, is_prose
 from degraders.sentences import sentences
 
-_NUMBER = re.compile(r"\d+(?:\.\d+)*")
+_NUMBER = re.compile(r"[\d]\d*(?:\.\d+)*")
 _BEFORE_NUMBER = re.compile(r"[\w.,/:#$%~^+*=<>_-]\Z")
 _AFTER_NUMBER = re.compile(r"[\w/%_^*°]|[.,:+-]\d")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{3,40}")

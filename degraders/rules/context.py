@@ -7,7 +7,6 @@ set off by certain words and looks at their context, from the drawn place on, un
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from typing import NamedTuple, TypeAlias
 
 from degraders.document import BLOCK, Unit
@@ -117,12 +116,10 @@ class Kinds:
 
     def next_fault(self, place: Place, draw: Draw) -> Fault | None:
         """What goes wrong at the first word from the place on, and round, that sets something off."""
-        forms = place.unit.words.texts if self.exact else place.unit.words.lowers
-        by_trigger = self.by_trigger
-        for index in chain(range(place.data, len(forms)), range(place.data)):
-            if forms[index] not in by_trigger:
-                continue
-            for kind in by_trigger[forms[index]]:
+        found = place.unit.words
+        forms = found.texts if self.exact else found.lowers
+        for index in found.standing(self.by_trigger, place.data, exact=self.exact):
+            for kind in self.by_trigger[forms[index]]:
                 fault = kind.rule(At(place.unit, index), draw) if draw.chance(kind.chance) else None
                 if fault:
                     return fault

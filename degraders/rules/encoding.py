@@ -44,7 +44,7 @@ def _cp1252(text: str) -> str:
 
 @degrader(
     "encoding.mojibake",
-    where=pattern(r"[^\x00-\x7f]+", over="prose"),
+    where=pattern(r"[^\x00-\x7f][^\x00-\x7f]*", over="prose"),
     does="shows UTF-8 read as Windows-1252",
     example=("A naïve check of the cache.", "A naÃ¯ve check of the cache."),
     recoverable="A",
@@ -95,7 +95,7 @@ def _syllable(word: str, draw: Draw) -> int | None:
 
 @degrader(
     "encoding.html_residue",
-    where=pattern(r"[\"'’‘“”—–…]|\n(?=\w)|&(?= )|\.(?= [A-Z])"),
+    where=pattern(r"[\"'’‘“”—–…\n&.](?:(?<=[^\n&.])|(?<=\n)(?=\w)|(?<=&)(?= )|(?<=\.)(?= [A-Z]))"),
     does="leaves HTML entities, tags or needless backslashes in the text",
     example=('It says "done" at the end.', "It says &quot;done&quot; at the end."),
     recoverable="A",

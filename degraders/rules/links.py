@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from degraders.document import Region, Unit
 from degraders.draw import Draw
@@ -293,6 +294,7 @@ def _spelled_out(unit: Unit, anchor: str, link: Region) -> tuple[int, int] | Non
     return None
 
 
+@lru_cache(maxsize=1024)
 def _slug(title: str) -> str:
     """The anchor that GitHub, mdBook and most others give a heading."""
     return _SPACE.sub("-", _PUNCTUATION.sub("", title.lower()).strip())

@@ -23,7 +23,9 @@ def _one_of(words: tuple[str, ...]) -> re.Pattern[str]:
 _OPENING_CUE, _FOLLOWING_CUE = _one_of(phrases("cues", "opens")), _one_of(phrases("cues", "follows"))
 _LEAD_IN = re.compile(r"[\w'’`)]+:\Z")
 _REWORDINGS = mapping("rewordings", "")
-_REWORDABLE = re.compile(r"\b" + _one_of(tuple(_REWORDINGS)).pattern, re.I)
+_REWORDABLE = _one_of(tuple(_REWORDINGS))
+_FIRST_WORDS = frozenset(re.split(r"\W", phrase.lower())[0] for phrase in _REWORDINGS)
+_WORD = re.compile(r"\w+")
 _TANGENTS = phrases("tangents")
 _PADDING = {kind: phrases("boilerplate", kind) for kind in ("intro", "outro", "restate", "types")}
 _SENTENCE_GAP = re.compile(r"[.!?][ \n](?=[A-Z])")
@@ -241,7 +243,9 @@ def _duplicate_paragraph(unit: Unit, block: Region, draw: Draw) -> Fault | None:
 def _reworded(text: str, draw: Draw) -> str:
     """The text with one phrase put in other words, where there is one before any code, link or tag."""
     marked = re.search(r"[`\[<:*_]", text)
-    found = list(_REWORDABLE.finditer(text, 0, marked.start() if marked else len(text)))
+    end = marked.start() if marked else len(text)
+    starts = [word.start() for word in _WORD.finditer(text, 0, end) if word[0].lower() in _FIRST_WORDS]
+    found = [match for at in starts if (match := _REWORDABLE.match(text, at, end))]
     if not found or draw.chance(0.4):
         return text
     match = draw.choice(found)

@@ -314,7 +314,9 @@ _CHEERS = tuple(phrase for phrase in lexicon.phrases("chatty", "sentence-end") i
 
 @degrader(
     "style.chatty",
-    where=either(wordings(_CHAT, _CHAT_TAGS), pattern(r"(?<=[a-z)\x00])\.(?=\s|\x01|\Z)"), words(_OPENERS, exact=True)),
+    where=either(
+        wordings(_CHAT, _CHAT_TAGS), pattern(r"\.(?<=[a-z)\x00]\.)(?=\s|\x01|\Z)"), words(_OPENERS, exact=True)
+    ),
     does="adds small talk, exclamation marks or emoji, or says it in slang",
     example=("You are going to like it.", "You are gonna like it."),
     recoverable="A",

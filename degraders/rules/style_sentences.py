@@ -48,9 +48,9 @@ _CONNECTED = frozenset("however therefore otherwise so but and then instead also
 _CONSEQUENCES = frozenset("the this these it they you we there".split())
 _VERB_FOLLOWS = re.compile(r"\s(?:also\s)?([a-z]+)")
 _JOINT = (
-    r"\.\s[\s\x00]{0,6}[A-Z][a-z]*(?=[\s,])"
-    r"|,\s(?:which|because|including|such as|although)\b"
-    r"|(?<!,)\s(?:because|so that|even though)\b"
+    r"[.,\s](?:(?<=\.)\s[\s\x00]{0,6}[A-Z][a-z]*(?=[\s,])"
+    r"|(?<=,)\s(?:which|because|including|such as|although)\b"
+    r"|(?<=\s)(?<!,\s)(?:because|so that|even though)\b)"
 )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
-from itertools import chain
 from typing import NamedTuple
 
 from degraders import lexicon
@@ -115,13 +114,13 @@ class wordings:
     def pick(self, unit: Unit, draw: Draw) -> Place | None:
         lowers = unit.words.lowers
         begin = draw.below(len(lowers))
-        if self in unit.found or self._by_first.keys().isdisjoint(unit.vocabulary):
+        if self in unit.found:
             return None
         wanted: Collection[str] = self._by_first
         if self._times > 1:
             wanted = {word for word, times in Counter(lowers).items() if times >= self._times and word in wanted}
-        for index in chain(range(begin, len(lowers)), range(begin)) if wanted else ():
-            found = self._fitting(unit, index) if lowers[index] in wanted else None
+        for index in unit.words.standing(wanted, begin) if wanted else ():
+            found = self._fitting(unit, index)
             if found:
                 return Place(unit, found.start, found.end, unit.doc.text[found.start : found.end], found)
         unit.found[self] = []  # there is none: no later variant need search again

@@ -39,10 +39,10 @@ def degrader(what: object, **changes: object) -> Degrader:
 
 @st.composite
 def edited(draw: st.DrawFn) -> tuple[str, list[Edit]]:
-    good = draw(st.text(alphabet="ab \n\té", max_size=40))
+    good = draw(st.text(alphabet="ab \n\té’\xa0\u2003", max_size=40))
     cuts = sorted(draw(st.sets(st.integers(0, len(good)), max_size=8)))
     pairs = list(zip(cuts[::2], cuts[1::2], strict=False))
-    return good, [Edit(start, end, draw(st.text(alphabet="xy \n", max_size=4))) for start, end in pairs]
+    return good, [Edit(start, end, draw(st.text(alphabet="xy \n\u2003", max_size=4))) for start, end in pairs]
 
 
 def restore(bad: str, located: list[Located]) -> str:
@@ -89,6 +89,14 @@ def test_draws_are_the_same_everywhere() -> None:
     numbers = [[int.from_bytes(block[i : i + 4], "little") for i in range(0, 64, 4)] for block in blocks]
     assert drawn == numbers[0][::-1] + numbers[1][::-1][:2]
     assert Draw("a", "b").below(1 << 32) != Draw("ab").below(1 << 32)
+
+
+def test_a_fork_of_the_draws_depends_on_its_name_and_number_alone() -> None:
+    draw, other = Draw("key"), Draw("key")
+    other.below(9), other.fork("first", 1)
+    first, second = draw.fork("name", 2), other.fork("name", 2)
+    assert [first.below(1000) for _ in range(20)] == [second.below(1000) for _ in range(20)]
+    assert len({Draw("key").fork(name, number).below(1 << 32) for name in "ab" for number in (1, 2)}) == 4
 
 
 def test_draws_are_even_and_weighted() -> None:
@@ -211,6 +219,13 @@ def test_there_are_the_51_degraders_of_the_taxonomy_and_the_stub() -> None:
         **{"spelling": 4, "grammar": 4, "style": 10, "markup": 12, "structure": 6},
         **{"content": 6, "code": 5, "encoding": 4, "llm": 1},
     }
+
+
+def test_words_of_a_vocabulary_are_found_from_a_word_on_and_round() -> None:
+    found = whole(parse("The file. A file, the File.", doc_id="d")).words
+    assert list(found.standing({"file", "the"}, 3)) == [3, 4, 5, 0, 1]
+    assert list(found.standing({"The", "File"}, 1, exact=True)) == [5, 0]
+    assert list(found.standing({"absent"}, 0)) == []
 
 
 def test_places_are_drawn_all_over_a_text() -> None:

@@ -158,6 +158,15 @@ def test_another_document_changes_nothing() -> None:
     assert [v and v.bad for v in first] == [v and v.bad for v in reversed(second)]
 
 
+def test_a_variant_does_not_depend_on_those_before_it() -> None:
+    plan = Plan(tuple(DEGRADERS.values()), 42)
+    for unit in sample_units():
+        together = Degradation(unit, plan)
+        made = [together.variant(number) for number in range(3)]
+        alone = [Degradation(unit, plan).variant(number) for number in range(3)]
+        assert [v and v.bad for v in made] == [v and v.bad for v in alone]
+
+
 def test_variants_differ_and_seeds_differ() -> None:
     plan, other = (Plan(tuple(DEGRADERS.values()), seed, identity_rate=0.0) for seed in (1, 2))
     unit = max(sample_units(), key=lambda unit: len(unit.text))

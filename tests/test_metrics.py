@@ -635,7 +635,7 @@ def test_embedding_cosine() -> None:
 
 def test_a_missing_embedding_model_is_the_users_fault(tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers")
-    with pytest.raises(UserError, match=r"embedding model .* cannot be loaded"):
+    with pytest.raises(UserError, match=r"embedding model .* is not on this machine"):
         metrics.cosine(["a"], ["b"], str(tmp_path / "none"))
 
 

@@ -15,12 +15,13 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from degraders import __version__
+from degraders.command import Help, adder, names, number, run, whole
 from degraders.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage; returns the exit code: 0 done, 1 bad data or I/O, 2 usage, 130 interrupted."""
     parser = build_parser()
     options = parser.parse_args(argv)
-    try:
+
+    def work() -> int | None:
         if options.list_degraders:
             print(table_of_degraders())
             return 0
@@ -50,20 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error("name what to read: --input FOLDER_OR_FILE or --hf_dataset NAME")
         check_usage(parser, options)
         prepare(options)
-    except UserError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"\n{parser.prog}: interrupted; nothing was written", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"{parser.prog}: {where}{error.strerror}; nothing was written", file=sys.stderr)
-        return 1
-    return 0
+        return 0
+
+    return run(parser.prog, work, lambda: "nothing was written")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -71,37 +62,42 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="data_prep.py",
         description="Turn good documentation into realistic bad variants, with every error labelled and located.",
-        formatter_class=_Help,
+        formatter_class=Help,
         allow_abbrev=False,
     )
-    group = _adder(parser.add_argument_group("input"))
+    group = adder(parser.add_argument_group("input"))
     group("--input", metavar="PATH", help="folder (.md .mdx .markdown .rst .txt), one file, or JSONL(.gz)")
     group("--text-field", default="text", metavar="NAME", help="field of a JSONL row or data set that holds the text")
     group("--hf_dataset", metavar="NAME", help="data set of the Hugging Face hub, or a local folder of one")
     group("--hf_split", default="train", metavar="NAME", help="split of that data set")
-    group("--max-bytes", type=_whole(1), default=20_000_000, help="skip documents that are larger")
+    group("--max-bytes", type=whole(1), default=20_000_000, help="skip documents that are larger")
 
-    group = _adder(parser.add_argument_group("output"))
+    group = adder(parser.add_argument_group("output"))
     group("--output", type=Path, default=Path("dataset.jsonl"), metavar="FILE", help=".jsonl, .jsonl.gz or .parquet")
     group("--force", action="store_true", help="replace an output that exists")
     group("--splits", default="0.9,0.05,0.05", metavar="A,B,C", help="shares of train, validation and test")
     group("--preview", type=Path, metavar="FILE", help="write an HTML page that shows some of the records")
 
-    group = _adder(parser.add_argument_group("degradation"))
-    group("--n-per-doc", type=_whole(1), default=3, metavar="N", help="variants of each unit of text")
+    group = adder(parser.add_argument_group("degradation"))
+    group("--n-per-doc", type=whole(1), default=3, metavar="N", help="variants of each unit of text")
     group("--seed", type=int, default=42, help="the same seed gives the same bytes")
-    group("--degraders", type=_names, nargs="+", metavar="NAME", help="names, families or globs (default: all)")
-    group("--exclude", type=_names, nargs="+", metavar="NAME", help="names, families or globs to leave out")
+    group("--degraders", type=names, nargs="+", metavar="NAME", help="names, families or globs (default: all)")
+    group("--exclude", type=names, nargs="+", metavar="NAME", help="names, families or globs to leave out")
     group("--severity", type=_severity, default="medium", help="light, medium, heavy, or mean errors a text")
-    group("--identity-rate", type=_share, default=0.05, metavar="P", help="share of pairs with bad = good")
-    group("--single-fault-rate", type=_share, metavar="P", help="share with exactly one error (default: as it comes)")
+    group("--identity-rate", type=number(0, 1), default=0.05, metavar="P", help="share of pairs with bad = good")
+    group(
+        "--single-fault-rate",
+        type=number(0, 1),
+        metavar="P",
+        help="share with exactly one error (default: as it comes)",
+    )
     group("--allow-lossy", action="store_true", help="errors whose repair the text does not tell, too (class D)")
     group("--unit", choices=("section", "document"), default="section", help="what a record holds")
-    group("--max-chars", type=_whole(200), default=2000, metavar="N", help="pack sections up to this many characters")
-    group("--min-words", type=_whole(0), default=8, metavar="N", help="leave out units with fewer words of prose")
+    group("--max-chars", type=whole(200), default=2000, metavar="N", help="pack sections up to this many characters")
+    group("--min-words", type=whole(0), default=8, metavar="N", help="leave out units with fewer words of prose")
 
-    group = _adder(parser.add_argument_group("running"))
-    group("--workers", type=_whole(1), default=_cores(), metavar="N", help="processes; the output is the same")
+    group = adder(parser.add_argument_group("running"))
+    group("--workers", type=whole(1), default=_cores(), metavar="N", help="processes; the output is the same")
     group("--debug_tiny", action="store_true", help=f"only {TINY_DOCUMENTS} documents, {TINY_UNITS} units of each")
     group("--list-degraders", action="store_true", help="print every degrader with an example, and stop")
     group("--run-tests", action="store_true", help="check the installation: tests, sample data set; and stop")
@@ -297,45 +293,6 @@ def run_tests() -> int:
     return 0 if ok else 1
 
 
-class _Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows each default but those that say nothing: none and off."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default in (None, False) else super()._get_help_string(action)
-
-
-def _adder(group: Any) -> Callable[..., None]:
-    """`add_argument` that takes each long option with dashes and with underscores, and shows it as it is given."""
-
-    def add(name: str, **settings: Any) -> None:
-        group.add_argument(name, **settings)
-        other = "--" + (name[2:].replace("_", "-") if "_" in name else name[2:].replace("-", "_"))
-        if other != name:
-            dest = name[2:].replace("-", "_")
-            group.add_argument(other, **{**settings, "help": argparse.SUPPRESS, "dest": dest})
-
-    return add
-
-
-def _whole(least: int) -> Callable[[str], int]:
-    def whole(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
-        return int(text)
-
-    return whole
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
-    return value
-
-
 def _severity(text: str) -> float:
     from degraders.engine import SEVERITIES
 
@@ -346,10 +303,6 @@ def _severity(text: str) -> float:
     if not 1 <= value <= 100:
         raise argparse.ArgumentTypeError(f"{text!r} is neither light, medium, heavy nor a number from 1 to 100")
     return value
-
-
-def _names(text: str) -> list[str]:
-    return [name for name in text.split(",") if name]
 
 
 def _cores() -> int:

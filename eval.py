@@ -10,7 +10,6 @@ Reads the pairs; lets a model answer, or takes answers made elsewhere; guards th
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import platform
 import sys
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from degraders import __version__
+from degraders.command import Help, adder, is_main, names, number, run, whole
 from degraders.errors import UserError
 
 if TYPE_CHECKING:
@@ -44,23 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(argv)
     check_usage(parser, options)
-    try:
-        evaluate(options)
-    except UserError as error:
-        message = str(error)
-    except ImportError as error:
-        message = f"{error.name or error} is missing; pip install -r requirements.txt"
-    except OSError as error:
-        message = f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}"
-    except KeyboardInterrupt:
-        if is_main():
-            print(f"\n{parser.prog}: interrupted; {what_remains(options)}", file=sys.stderr)
-        return 130
-    else:
-        return 0
-    who = "" if is_main() else f" (process {os.environ['RANK']})"
-    print(f"{parser.prog}{who}: {message}", file=sys.stderr)
-    return 1
+    return run(parser.prog, lambda: evaluate(options), lambda: what_remains(options))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -68,13 +52,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="eval.py",
         description="Measure what a fixer of documentation mends, what it leaves, and what it harms.",
-        formatter_class=_Help,
+        formatter_class=Help,
         allow_abbrev=False,
     )
-    _data_options(_adder(parser.add_argument_group("data")))
-    _answer_options(_adder(parser.add_argument_group("what is evaluated")))
-    _model_options(_adder(parser.add_argument_group("how a model answers")))
-    _metric_options(_adder(parser.add_argument_group("metrics and output")))
+    _data_options(adder(parser.add_argument_group("data")))
+    _answer_options(adder(parser.add_argument_group("what is evaluated")))
+    _model_options(adder(parser.add_argument_group("how a model answers")))
+    _metric_options(adder(parser.add_argument_group("metrics and output")))
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
 
@@ -89,7 +73,7 @@ def _data_options(group: Callable[..., None]) -> None:
     group("--context_field", default="context", metavar="NAME", help="field that holds what stands above the text")
     group("--split", metavar="NAME", help="only pairs of this split, or all (none: for a model, test, if the data has "
           "a split to train on and one to test on; otherwise all)")  # fmt: skip
-    group("--limit", type=_whole(1), metavar="N", help="at most so many pairs, drawn by the seed (none: all)")
+    group("--limit", type=whole(1), metavar="N", help="at most so many pairs, drawn by the seed (none: all)")
     group("--seed", type=int, default=42, help="the same seed gives the same pairs, samples and intervals")
     group("--debug_tiny", action="store_true", help=f"only the {TINY_PAIRS} shortest pairs")
 
@@ -106,21 +90,21 @@ def _answer_options(group: Callable[..., None]) -> None:
 def _model_options(group: Callable[..., None]) -> None:
     group("--base_model", metavar="NAME", help="base model of an adapter, if it has moved (none: as the adapter says)")
     group("--bits", type=int, choices=(4, 16, 32), default=4, help="4: NF4, double quantisation; or no quantisation")
-    group("--batch", type=_whole(1), default=8, metavar="N", help="texts that are answered at once")
-    group("--max_length", type=_whole(16), metavar="N", help="tokens of prompt and answer, longer texts are answered "
+    group("--batch", type=whole(1), default=8, metavar="N", help="texts that are answered at once")
+    group("--max_length", type=whole(16), metavar="N", help="tokens of prompt and answer, longer texts are answered "
           "in pieces (none: as the adapter was trained, or 512)")  # fmt: skip
-    group("--temperature", type=_number(0), default=0.0, metavar="T", help="0: the likeliest token; else sampled")
-    group("--top_p", type=_number(1e-6, 1), default=1.0, metavar="P", help="sample from the likeliest P of probability")
+    group("--temperature", type=number(0), default=0.0, metavar="T", help="0: the likeliest token; else sampled")
+    group("--top_p", type=number(1e-6, 1), default=1.0, metavar="P", help="sample from the likeliest P of probability")
     group("--attention", choices=("auto", "sdpa", "eager"), default="auto", help="how attention is computed")
     group("--device_map", default="auto", metavar="DEVICE", help="auto: this process's device; or cpu, cuda, cuda:1")
     group("--trust_remote_code", action="store_true", help="run code that comes with the model")
-    group("--threads", type=_whole(1), metavar="N", help="CPU threads (none: as torch chooses)")
+    group("--threads", type=whole(1), metavar="N", help="CPU threads (none: as torch chooses)")
 
 
 def _metric_options(group: Callable[..., None]) -> None:
     group("--embedding_model", default=EMBEDDING_MODEL, metavar="NAME", help="folder or hub name of a "
           "sentence-transformers model; left out, with a word, where it is not at hand; none: never asked")  # fmt: skip
-    group("--extra_metrics", type=_names, default=[], metavar="A,B", help="metrics of the evaluate library, too: hub "
+    group("--extra_metrics", type=names, default=[], metavar="A,B", help="metrics of the evaluate library, too: hub "
           "names or paths")  # fmt: skip
     group("--out", type=Path, default=Path("eval_results.csv"), metavar="FILE", help="CSV; .summary.json, .html and a "
           "model's .predictions.jsonl stand beside it")  # fmt: skip
@@ -457,62 +441,12 @@ def is_model(options: argparse.Namespace) -> bool:
     return bool(options.model) and options.model not in (COPY, ORACLE)
 
 
-def is_main() -> bool:
-    """Whether this is the process that writes and speaks, of those that accelerate or torchrun started."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 def what_remains(options: argparse.Namespace) -> str:
     """What an interrupted run leaves."""
     kept = beside(options, ".predictions.jsonl")
     if not is_model(options) or not kept.exists():
         return "nothing was written"
     return f"the answers so far are in {kept}, the same command goes on from there"
-
-
-class _Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows each default but those that say nothing: none, off and empty."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default in (None, False, []) else super()._get_help_string(action)
-
-
-def _adder(group: Any) -> Callable[..., None]:
-    """`add_argument` that takes each long option with underscores and with dashes, and shows it as it is given."""
-
-    def add(name: str, **settings: Any) -> None:
-        group.add_argument(name, **settings)
-        if "_" in name:
-            settings |= {"help": argparse.SUPPRESS, "dest": name[2:], "default": argparse.SUPPRESS}
-            group.add_argument("--" + name[2:].replace("_", "-"), **settings)
-
-    return add
-
-
-def _whole(least: int) -> Callable[[str], int]:
-    def whole(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
-        return int(text)
-
-    return whole
-
-
-def _number(least: float, most: float = math.inf) -> Callable[[str], float]:
-    def number(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not least <= value <= most or math.isinf(value):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
-        return value
-
-    return number
-
-
-def _names(text: str) -> list[str]:
-    return [name for name in text.split(",") if name]
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from degraders import __version__
+from degraders.command import Help, adder, is_main, number, run, table, whole
 from degraders.errors import UserError
 
 if TYPE_CHECKING:
@@ -52,26 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(argv)
     check_usage(parser, options)
-    try:
-        if options.dataset or options.hf_dataset:
-            train(options)
-        else:
-            merge(options)
-    except UserError as error:
-        message = str(error)
-    except ImportError as error:
-        message = f"{error.name or error} is missing; pip install -r requirements.txt"
-    except OSError as error:
-        message = f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}"
-    except KeyboardInterrupt:
-        if is_main():
-            print(f"\n{parser.prog}: interrupted; {what_remains(options.save_dir)}", file=sys.stderr)
-        return 130
-    else:
-        return 0
-    who = "" if is_main() else f" (process {os.environ['RANK']})"
-    print(f"{parser.prog}{who}: {message}", file=sys.stderr)
-    return 1
+    work = train if options.dataset or options.hf_dataset else merge
+    return run(parser.prog, lambda: work(options), lambda: what_remains(options.save_dir))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -79,14 +62,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="train_qlora.py",
         description="Train a LoRA adapter, on a model in 4 bits, that repairs documentation.",
-        formatter_class=_Help,
+        formatter_class=Help,
         allow_abbrev=False,
     )
-    _data_options(_adder(parser.add_argument_group("data")))
-    _model_options(_adder(parser.add_argument_group("model")))
-    _task_options(_adder(parser.add_argument_group("what is learned")))
-    _training_options(_adder(parser.add_argument_group("training")))
-    _running_options(_adder(parser.add_argument_group("running and output")))
+    _data_options(adder(parser.add_argument_group("data")))
+    _model_options(adder(parser.add_argument_group("model")))
+    _task_options(adder(parser.add_argument_group("what is learned")))
+    _training_options(adder(parser.add_argument_group("training")))
+    _running_options(adder(parser.add_argument_group("running and output")))
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
 
@@ -100,11 +83,9 @@ def _data_options(group: Callable[..., None]) -> None:
     group("--bad_field", default="bad", metavar="NAME", help="field that holds the bad text")
     group("--good_field", default="good", metavar="NAME", help="field that holds the good text")
     group("--context_field", default="context", metavar="NAME", help="field that holds what stands above the text")
-    group("--validation_share", type=_number(0, 0.9), default=0.05, metavar="P", help="held out if data has no splits")
-    group(
-        "--validation_limit", type=_whole(1), default=256, metavar="N", help="pairs to validate on, drawn by the seed"
-    )
-    group("--limit", type=_whole(1), metavar="N", help="pairs to train on, drawn by the seed (none: all)")
+    group("--validation_share", type=number(0, 0.9), default=0.05, metavar="P", help="held out if data has no splits")
+    group("--validation_limit", type=whole(1), default=256, metavar="N", help="pairs to validate on, drawn by the seed")
+    group("--limit", type=whole(1), metavar="N", help="pairs to train on, drawn by the seed (none: all)")
 
 
 def _model_options(group: Callable[..., None]) -> None:
@@ -115,9 +96,9 @@ def _model_options(group: Callable[..., None]) -> None:
     group("--attention", choices=attentions, default="auto", help="auto: sdpa on CUDA, eager on a CPU, faster there")
     group("--device_map", default="auto", metavar="DEVICE", help="auto: this process's device; or cpu, cuda, cuda:1")
     group("--trust_remote_code", action="store_true", help="run code that comes with the model")
-    group("--lora_r", type=_whole(1), default=8, metavar="N", help="rank of the adapter, on all linear layers")
-    group("--lora_alpha", type=_number(0), default=32, metavar="A", help="its scale: alpha / rank")
-    group("--lora_dropout", type=_number(0, 0.99), default=0.05, metavar="P", help="dropout before the adapter")
+    group("--lora_r", type=whole(1), default=8, metavar="N", help="rank of the adapter, on all linear layers")
+    group("--lora_alpha", type=number(0), default=32, metavar="A", help="its scale: alpha / rank")
+    group("--lora_dropout", type=number(0, 0.99), default=0.05, metavar="P", help="dropout before the adapter")
     group("--debug_tiny", action="store_true", help=f"a tiny model made here; {TINY_PAIRS} pairs, {TINY_STEPS} steps")
 
 
@@ -128,43 +109,41 @@ def _task_options(group: Callable[..., None]) -> None:
         "--train_target_format", choices=formats, default="good_only", help="the text, JSON of spans and text, or edits"
     )
     group("--prompt_style", choices=styles, default="auto", help="auto: chat if the tokenizer has a chat template")
-    group("--max_length", type=_whole(16), metavar="N", help=f"tokens of prompt and target (none: {MAX_LENGTH}, or "
+    group("--max_length", type=whole(16), metavar="N", help=f"tokens of prompt and target (none: {MAX_LENGTH}, or "
           f"{TINY_MAX_LENGTH} with --debug_tiny); longer pairs are divided between blocks, or rejected")  # fmt: skip
-    group("--span_weight", type=_number(0), default=1.0, metavar="W", help="weight in the loss of tokens that mend")
+    group("--span_weight", type=number(0), default=1.0, metavar="W", help="weight in the loss of tokens that mend")
 
 
 def _training_options(group: Callable[..., None]) -> None:
     optimizers = ("auto", "adamw", "paged_adamw_8bit")
-    group("--epochs", type=_number(0), default=3, metavar="E", help="times over the data")
-    group("--max_steps", type=_whole(1), metavar="N", help="optimizer steps, whatever --epochs says (none: by epochs)")
+    group("--epochs", type=number(0), default=3, metavar="E", help="times over the data")
+    group("--max_steps", type=whole(1), metavar="N", help="optimizer steps, whatever --epochs says (none: by epochs)")
     group("--seed", type=int, default=42, help="the same seed gives the same adapter")
-    group("--per_device_batch_size", type=_whole(1), default=8, metavar="N", help="most examples computed at once")
-    group("--gradient_accumulation_steps", type=_whole(1), default=1, metavar="N", help="such batches a step")
-    group("--token_slots", type=_whole(16), metavar="N", help=f"most tokens computed at once, or one example (none: "
+    group("--per_device_batch_size", type=whole(1), default=8, metavar="N", help="most examples computed at once")
+    group("--gradient_accumulation_steps", type=whole(1), default=1, metavar="N", help="such batches a step")
+    group("--token_slots", type=whole(16), metavar="N", help=f"most tokens computed at once, or one example (none: "
           f"{SLOTS['cuda']} on CUDA, {SLOTS['cpu']} on a CPU)")  # fmt: skip
-    group("--learning_rate", type=_number(0), default=2e-4, metavar="R", help="its highest value")
-    group("--warmup", type=_number(0), default=0.03, metavar="N", help="steps of warm-up; below 1, their share")
+    group("--learning_rate", type=number(0), default=2e-4, metavar="R", help="its highest value")
+    group("--warmup", type=number(0), default=0.03, metavar="N", help="steps of warm-up; below 1, their share")
     group("--schedule", choices=("cosine", "linear", "constant"), default="cosine", help="after the warm-up")
-    group("--weight_decay", type=_number(0), default=0.0, metavar="D", help="of AdamW")
-    group("--max_grad_norm", type=_number(0), default=1.0, metavar="N", help="gradients are cut to it; 0: never")
+    group("--weight_decay", type=number(0), default=0.0, metavar="D", help="of AdamW")
+    group("--max_grad_norm", type=number(0), default=1.0, metavar="N", help="gradients are cut to it; 0: never")
     group("--optimizer", choices=optimizers, default="auto", help="auto: paged 8-bit AdamW on CUDA, else AdamW")
     group("--gradient_checkpointing", choices=("auto", "on", "off"), default="auto", help="auto: on for CUDA")
-    group("--eval_every", type=_whole(1), metavar="N", help=f"steps between validations (none: {EVALUATIONS} in a run)")
-    group(
-        "--patience", type=_whole(0), default=3, metavar="N", help="validations without a new best to stop at; 0: off"
-    )
+    group("--eval_every", type=whole(1), metavar="N", help=f"steps between validations (none: {EVALUATIONS} in a run)")
+    group("--patience", type=whole(0), default=3, metavar="N", help="validations without a new best to stop at; 0: off")
 
 
 def _running_options(group: Callable[..., None]) -> None:
     group("--save_dir", type=Path, default=Path("./lora_out"), metavar="DIR", help="folder of the adapter")
     group("--force", action="store_true", help="replace a run that is there")
     group("--resume", action="store_true", help="go on from the last checkpoint there")
-    group("--save_every", type=_whole(1), default=100, metavar="N", help="steps between checkpoints")
+    group("--save_every", type=whole(1), default=100, metavar="N", help="steps between checkpoints")
     group(
         "--merge", type=Path, metavar="DIR", help="write base and adapter as a plain model, too; without data: only so"
     )
     group("--tensorboard", action="store_true", help="log to DIR/tensorboard, too")
-    group("--threads", type=_whole(1), metavar="N", help="CPU threads (none: as torch chooses)")
+    group("--threads", type=whole(1), metavar="N", help="CPU threads (none: as torch chooses)")
 
 
 def check_usage(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
@@ -425,11 +404,6 @@ def facts_of(
     return rows
 
 
-def table(rows: Sequence[tuple[str, str]]) -> str:
-    width = max(len(name) for name, _ in rows) + 2
-    return "\n".join(f"{name:<{width}}{value}".rstrip() for name, value in rows)
-
-
 def merge(options: argparse.Namespace) -> None:
     """Only merge an adapter that is there already."""
     from fixer.loading import merge as merge_into
@@ -482,56 +456,10 @@ def _refuse_taken(folder: Path | None) -> None:
         raise UserError(f"{folder}: exists already; name a new folder with --merge")
 
 
-def is_main() -> bool:
-    """Whether this is the process that writes and speaks, of those that accelerate or torchrun started."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 def what_remains(folder: Path) -> str:
     """What an interrupted run leaves."""
     found = sorted(path.name for path in folder.glob("checkpoints/step-*") if path.name[5:].isdecimal())
     return f"{found[-1]} is saved in {folder}, --resume goes on from there" if found else "no checkpoint was due yet"
-
-
-class _Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows each default but those that say nothing: none and off."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default in (None, False) else super()._get_help_string(action)
-
-
-def _adder(group: Any) -> Callable[..., None]:
-    """`add_argument` that takes each long option with underscores and with dashes, and shows it as it is given."""
-
-    def add(name: str, **settings: Any) -> None:
-        group.add_argument(name, **settings)
-        if "_" in name:
-            settings |= {"help": argparse.SUPPRESS, "dest": name[2:], "default": argparse.SUPPRESS}
-            group.add_argument("--" + name[2:].replace("_", "-"), **settings)
-
-    return add
-
-
-def _whole(least: int) -> Callable[[str], int]:
-    def whole(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
-        return int(text)
-
-    return whole
-
-
-def _number(least: float, most: float = math.inf) -> Callable[[str], float]:
-    def number(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not least <= value <= most or math.isinf(value):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
-        return value
-
-    return number
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.request import Request, urlopen
 
 import numpy as np
 import numpy.typing as npt
@@ -329,15 +330,16 @@ def _at_hand(model: str) -> bool:
     """Whether a model is a folder, lies in the hub's cache, or could be fetched."""
     if Path(model).is_dir():
         return True
-    import huggingface_hub
-    from huggingface_hub import constants
+    from huggingface_hub import constants, try_to_load_from_cache
 
     name = model if "/" in model else f"sentence-transformers/{model}"
     try:
-        if huggingface_hub.try_to_load_from_cache(name, "modules.json"):
+        if try_to_load_from_cache(name, "modules.json"):
             return True
-        huggingface_hub.get_session().head(constants.ENDPOINT, timeout=HUB_PATIENCE)
-    except Exception:  # no name of a model, or one of many ways not to reach the hub
+        if constants.HF_HUB_OFFLINE:
+            return False
+        urlopen(Request(constants.ENDPOINT, method="HEAD"), timeout=HUB_PATIENCE).close()
+    except (OSError, ValueError):  # no way to the hub, or no name of a model
         return False
     return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -148,3 +149,20 @@ def _schema(pa: Any) -> Any:
         "seed": pa.int64(),
     }
     return pa.schema([(name, special.get(name, pa.string())) for name in FIELDS])
+
+
+def lock(file: int, path: Path, option: str) -> None:
+    """Lock an open file or folder for this process: it leaves no trace and goes with the process, however that ends.
+
+    UserError, naming the option that gives another place, if another process has it.
+    """
+    if sys.platform == "win32":
+        return
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UserError(f"{path}: another run is writing there; wait for it, or name another {option}") from error
+    except OSError:
+        pass  # a network file system that cannot lock

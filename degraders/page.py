@@ -84,8 +84,8 @@ def chips(families: Counter[str]) -> str:
     return "\n".join(chip(family, families[family]) for family in in_order(families))
 
 
-def option(value: str, count: int) -> str:
-    return f'<option value="{escape(value)}">{escape(value)} ({count})</option>'
+def option(value: str, count: int, name: str = "") -> str:
+    return f'<option value="{escape(value)}">{escape(name or value)} ({count})</option>'
 
 
 def trail(context: str) -> str:

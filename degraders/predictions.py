@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -17,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 import orjson
 
 from degraders.errors import UserError
-from degraders.output import write_text
+from degraders.output import lock, write_text
 from degraders.pairs import Pair
 
 
@@ -104,7 +103,7 @@ class Kept:
     def _opened(self) -> BinaryIO:
         """This process's file, kept for this run alone, behind its last whole line."""
         file = self._own.open("ab")
-        _lock(file, self._own)
+        lock(file.fileno(), self._own, "--out")
         lines = _whole_lines(self._own)
         file.truncate(sum(len(line) + 1 for line in lines))
         if not lines:
@@ -134,20 +133,6 @@ def _whole_lines(path: Path) -> list[bytes]:
 
 def _line(made: Prediction) -> bytes:
     return orjson.dumps(made._asdict(), option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _lock(file: BinaryIO, path: Path) -> None:
-    """Lock the file for this process; the lock goes with it, however it ends."""
-    if sys.platform == "win32":
-        return
-    import fcntl
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise UserError(f"{path}: another run is writing there; wait for it, or name another --out") from error
-    except OSError:
-        pass  # a network file system that cannot lock
 
 
 # Answers made elsewhere

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from degraders import __version__
+from degraders.command import table
 from degraders.errors import UserError
 from degraders.output import digest
 from degraders.pipeline import Batch, Settings, Surveyed
@@ -158,8 +159,7 @@ def summary(
     empty = [name for name, part in zip(SPLITS, fractions, strict=True) if part and not total.splits[name]]
     if empty:
         rows.append(("note", f"no document fell into {' or '.join(empty)}: too few documents for so small a share"))
-    width = max(len(name) for name, value in rows if value) + 2
-    return "\n".join(f"{name:<{width}}{value}".rstrip() for name, value in rows)
+    return table(rows)
 
 
 def _split_list(splits: Counter[str]) -> str:

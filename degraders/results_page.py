@@ -65,7 +65,7 @@ def render(results: Results, *, title: str, named: str, facts: Sequence[tuple[st
         "charts": "\n".join(_charts(results)),
         "tables": "\n".join(_tables(results, named)),
         "families": "\n".join(page.chip(family, count) for family, count in _sorted(families)),
-        "states": "".join(_option(state, STATES[state], states[state]) for state in STATES if states[state]),
+        "states": "".join(page.option(state, states[state], STATES[state]) for state in STATES if states[state]),
         "outcomes": "".join(
             f'<dt><mark class="o-{key}">{key}</mark></dt><dd>{does}</dd>' for key, does in OUTCOMES.items()
         ),
@@ -198,7 +198,7 @@ def _bar(name: str, kind: str, found: Breakdown) -> str:
 def _tables(results: Results, named: str) -> Iterator[str]:
     heads = [named, *results.systems[1:]]
     rows = [(title, [shown(one) for one in found]) for _, title, found in figure_rows(results)]
-    yield _details("All figures", _table(["", *heads], rows), opened=False)
+    yield _details("All figures", _table(["", *heads], rows))
     labels = sorted(results.breakdowns[MODEL]["label"].items(), key=lambda item: (-item[1].spans, item[0]))
     cells = [(name, [f"{one.spans:,}", *map(shown, one[1:])]) for name, one in labels[:MOST_LABELS]]
     more = f", the {MOST_LABELS} most frequent of {len(labels)}" if len(labels) > MOST_LABELS else ""
@@ -225,8 +225,8 @@ def _category_table(results: Results) -> str:
     return _table(heads, rows)
 
 
-def _details(title: str, content: str, *, opened: bool = False) -> str:
-    return f"<details{' open' if opened else ''}><summary>{escape(title)}</summary>{content}</details>"
+def _details(title: str, content: str) -> str:
+    return f"<details><summary>{escape(title)}</summary>{content}</details>"
 
 
 def _table(heads: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
@@ -244,10 +244,6 @@ def _reasons(named: Mapping[str, Sequence[str]], what: str) -> str:
         for reason, ids in named.items()
     ]
     return _table([what, "answers", "ids"], rows) if rows else ""
-
-
-def _option(value: str, text: str, count: int) -> str:
-    return f'<option value="{value}">{text} ({count})</option>'
 
 
 def _sorted(families: Counter[str]) -> list[tuple[str, int]]:

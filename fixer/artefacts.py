@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,11 +12,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from degraders.errors import UserError
-from degraders.output import digest, write_text
+from degraders.output import digest, lock, write_text
 from degraders.prompts import FILE as STYLE
 from degraders.prompts import Style
+from fixer.checkpoints import Row, lines
 
-Row = dict[str, Any]
 MANIFEST, METRICS, CURVE, CARD = "train_manifest.json", "metrics.jsonl", "loss.png", "README.md"
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
 _ADAPTER = ("adapter_model.safetensors", "adapter_config.json", STYLE)
@@ -34,26 +33,12 @@ def claimed(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
-        _lock(folder, handle)
+        lock(handle, folder, "--save_dir")
         yield
     finally:
         os.close(handle)
         if made and not any(folder.iterdir()):
             folder.rmdir()
-
-
-def _lock(folder: Path, handle: int) -> None:
-    """Lock the folder itself: the lock leaves no file and goes with its process, however that ends."""
-    if sys.platform == "win32":
-        return
-    import fcntl
-
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise UserError(f"{folder}: another run is writing there; wait for it, or name another --save_dir") from error
-    except OSError:
-        pass  # a network file system that cannot lock folders
 
 
 def check_folder(folder: Path, *, force: bool, resume: bool) -> None:
@@ -92,7 +77,7 @@ class Log:
     def _open(self, folder: Path) -> None:
         """Begin the files with the rows that there are; not before the first new one, so that a run that fails before
         it has done anything leaves nothing behind."""
-        write_text(folder / METRICS, "".join(json.dumps(row) + "\n" for row in self.rows))
+        write_text(folder / METRICS, lines(self.rows))
         self._file = (folder / METRICS).open("a", encoding="utf-8", newline="\n")
         if self._tensorboard:
             self._board = _board(folder / TENSORBOARD, self.rows)
@@ -103,7 +88,7 @@ class Log:
             self._open(self._folder)
         self.rows.append(row)
         if self._file:
-            self._file.write(json.dumps(row) + "\n")
+            self._file.write(lines([row]))
             self._file.flush()
         if self._board:
             values = row if speed is None else {**row, "tokens_a_second": speed}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b, sha256
 
 from degraders.errors import UserError
-from degraders.pairs import Pair
+from degraders.pairs import Pair, drawn
 
 _VALIDATION = ("validation", "valid", "val", "dev")
 
@@ -51,8 +51,9 @@ def choose(
     if not chosen.train:
         splits = ", ".join(sorted({pair.split for pair in found}))
         raise UserError(f"no pair to train on: the data set holds only the splits {splits}")
-    chosen.train = _drawn(chosen, "train", chosen.train, limit, seed)
-    chosen.validation = _drawn(chosen, "validation", chosen.validation, validation_limit, seed)
+    chosen.train = _at_most(chosen, "train", chosen.train, limit, seed)
+    chosen.validation = _at_most(chosen, "validation", chosen.validation, validation_limit, seed)
+    chosen.unused = +chosen.unused
     return chosen
 
 
@@ -92,13 +93,10 @@ def _group(pair: Pair) -> str:
     return pair.group or pair.id
 
 
-def _drawn(chosen: Chosen, name: str, pairs: list[Pair], most: int | None, seed: int) -> list[Pair]:
-    """At most so many of the pairs, those with the smallest tickets, in their order."""
-    if most is None or len(pairs) <= most:
-        return pairs
-    chosen.unused[f"over the limit of {name}"] += len(pairs) - most
-    tickets = sorted(range(len(pairs)), key=lambda place: _ticket(seed, name, place, pairs[place].id))
-    return [pairs[place] for place in sorted(tickets[:most])]
+def _at_most(chosen: Chosen, name: str, pairs: list[Pair], most: int | None, seed: int) -> list[Pair]:
+    few = drawn(pairs, most, seed=seed)
+    chosen.unused[f"over the limit of {name}"] += len(pairs) - len(few)
+    return few
 
 
 def _ticket(*key: str | int) -> bytes:

@@ -45,10 +45,13 @@ _UNWRITABLE = re.compile("[\0\ud800-\udfff]")  # what no page can hold: NUL and 
 
 
 def fill(name: str, values: Mapping[str, str]) -> str:
-    """Return the template `name` of the data folder with its slots filled, the shared style and its script's digest."""
+    """Return the template `name` of the data folder with its slots filled, and what the pages share: style, filter."""
     data = resources.files("degraders").joinpath("data")
-    template = data.joinpath(name).read_text(encoding="utf-8")
-    style = data.joinpath("page.css").read_text(encoding="utf-8").rstrip("\n")
+    template, style, script = (
+        data.joinpath(part).read_text(encoding="utf-8").rstrip("\n") for part in (name, "page.css", "page.js")
+    )
+    # First, for what the page's policy names is its whole script.
+    template = template.replace("{{filter}}", script) + "\n"
     known = {**values, "style": style, "script_digest": _script_digest(template)}
     return _SLOT.sub(lambda slot: known[slot[1]], template)
 

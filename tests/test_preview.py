@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pages import NASTY, Reader, assert_loads_nothing, in_browser, needs_browser
 
 from degraders.preview import render
 from degraders.registry import FAMILIES
 
 FACTS = [("documents", "3"), ("seed", "42")]
-VOID = {"meta", "link", "input", "br", "img"}
 
 
 def record(name: str, good: str, *edits: tuple[str, str, str], **more: Any) -> dict[str, Any]:
@@ -53,49 +50,6 @@ def page(*records: dict[str, Any]) -> str:
     return render(records, title="dataset.jsonl", facts=FACTS)
 
 
-class Reader(HTMLParser):
-    """The texts and marks of each card as a browser would have them; fails on elements that do not nest."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: dict[tuple[str, str], str] = {}
-        self.marks: dict[tuple[str, str], list[str]] = {}
-        self.kinds: dict[tuple[str, str], list[str]] = {}
-        self.loads: list[str] = []
-        self.tags: list[str] = []
-        self.feed(source)
-        self.close()
-        assert not self.open
-
-    def where(self) -> tuple[str, str] | None:
-        card = next((its["id"] for tag, its in self.open if tag == "article"), None)
-        side = next((its.get("class") or "good" for tag, its in self.open if tag == "section"), None)
-        inside = any(its.get("class") == "text" for _, its in self.open)
-        return (card, side) if card and side and inside else None
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        its = dict(attrs)
-        self.tags.append(tag)
-        self.loads += [value or "" for name, value in attrs if name in {"src", "href", "action", "srcset", "data"}]
-        assert not any(name.startswith("on") for name in its)
-        if tag not in VOID:
-            self.open.append((tag, its))
-        if tag == "mark" and (place := self.where()):
-            self.marks.setdefault(place, []).append("")
-            self.kinds.setdefault(place, []).append(its["class"] or "")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop()[0] == tag
-
-    def handle_data(self, data: str) -> None:
-        if place := self.where():
-            self.texts[place] = self.texts.get(place, "") + data
-            if any(tag == "mark" for tag, _ in self.open):
-                self.marks[place][-1] += data
-
-
-NASTY = "<script>alert(1)</script> & \"x\" 'y' </mark></div></article> {{cards}} &amp; <!-- <img src=x onerror=x>"
 RECORDS = [
     record(
         "plain",
@@ -130,7 +84,7 @@ def test_both_texts_stand_whole_with_every_span_marked(number: int) -> None:
             continue
         place = (f"r{number + 1}", side)
         assert reader.texts[place] == source[side]
-        assert reader.marks.get(place, []) == [span[side] for span in source["spans"]]
+        assert [text for _, text in reader.marks.get(place, [])] == [span[side] for span in source["spans"]]
 
 
 def test_what_records_hold_stays_text() -> None:
@@ -142,16 +96,13 @@ def test_what_records_hold_stays_text() -> None:
 
 
 def test_the_page_loads_nothing() -> None:
-    source = page(*RECORDS[:4])
-    assert Reader(source).loads == ["data:,"]
-    assert "default-src 'none'" in source
-    assert not re.search(r"https?:|//\w+\.|url\(|@import|fetch\(|XMLHttp|WebSocket", source)
+    assert_loads_nothing(page(*RECORDS[:4]))
 
 
 def test_an_empty_side_is_a_caret() -> None:
     reader = Reader(page(RECORDS[1]))
-    assert reader.kinds["r1", "bad"] == ["f-content none", "f-markup"]
-    assert reader.kinds["r1", "good"] == ["f-content block", "f-markup none"]
+    assert [classes for classes, _ in reader.marks["r1", "bad"]] == ["f-content none", "f-markup"]
+    assert [classes for classes, _ in reader.marks["r1", "good"]] == ["f-content block", "f-markup none"]
 
 
 def test_unseen_characters_get_a_sign() -> None:
@@ -217,25 +168,24 @@ def test_an_unknown_family_and_half_a_character_are_shown() -> None:
     html.encode("utf-8")
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
+@needs_browser
+@pytest.mark.parametrize(
+    ("address", "clicks"),
+    [
+        ("#family=spelling,content&split=train", ""),
+        ("#split=train", "[data-family=spelling],[data-family=content]"),
+        ("#split=train&family=style", "[data-family=''],[data-family=spelling],[data-family=content]"),
+    ],
 )
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
-def test_the_address_filters_in_a_browser(tmp_path: Path) -> None:
-    (tmp_path / "preview.html").write_text(page(*RECORDS), encoding="utf-8", newline="")
-    address = (tmp_path / "preview.html").as_uri() + "#family=spelling,content&split=train"
-    command = [
-        str(CHROMIUM),
-        *FLAGS.split(),
-        f"--user-data-dir={tmp_path / 'profile'}",
-        "--dump-dom",
-        address,
-    ]
-    dom = subprocess.run(command, capture_output=True, timeout=60, check=True).stdout.decode("utf-8")
+def test_the_filter_works_in_a_browser(tmp_path: Path, address: str, clicks: str) -> None:
+    dom = in_browser(page(*RECORDS), tmp_path, address, clicks)
     cards = re.findall(r'<article id="r(\d+)"([^>]*)>', dom)
     assert [number for number, attributes in cards if " hidden" not in attributes] == ["1", "2", "4"]
     assert '<b id="shown">3</b>' in dom
+    assert dom.count('aria-pressed="true"') == 2
+
+
+@needs_browser
+def test_the_reset_button_shows_all_again(tmp_path: Path) -> None:
+    dom = in_browser(page(*RECORDS), tmp_path, "#family=spelling&q=nothing", "#reset")
+    assert f'<b id="shown">{len(RECORDS)}</b>' in dom

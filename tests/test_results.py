@@ -6,14 +6,12 @@ import csv
 import io
 import math
 import re
-import shutil
-import subprocess
 from collections.abc import Iterable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pages import NASTY, Reader, assert_loads_nothing, in_browser, needs_browser
 
 from degraders.metrics import COLUMNS, UNLABELLED
 from degraders.pairs import Pair, Span, aligned
@@ -26,8 +24,6 @@ pytestmark = pytest.mark.fixer
 
 GOOD = "## Start\n\nRun `go 1` first.\n\nThen receive the key.\n\nAnd wait 5 minutes.\n"
 BAD = GOOD.replace("receive", "recieve").replace("minutes", "minute")
-VOID = {"meta", "link", "input", "br", "img"}
-NASTY = "<script>alert(1)</script> & \"x\" 'y' </mark></div></article> {{cards}} &amp; <!-- <img src=x onerror=x>"
 
 
 def pair(
@@ -153,47 +149,6 @@ def test_numbers_small_and_not_to_be_had() -> None:
 # The page
 
 
-class Reader(HTMLParser):
-    """The texts of each card's panes as a browser would have them; fails on elements that do not nest."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: dict[tuple[str, str], str] = {}
-        self.marks: dict[tuple[str, str], list[tuple[str, str]]] = {}
-        self.loads: list[str] = []
-        self.tags: list[str] = []
-        self.feed(source)
-        self.close()
-        assert not self.open
-
-    def where(self) -> tuple[str, str] | None:
-        card = next((its["id"] for tag, its in self.open if tag == "article"), None)
-        side = next((its.get("class") for tag, its in self.open if tag == "section"), None)
-        inside = any(its.get("class") == "text" for _, its in self.open)
-        return (card, side) if card and side and inside else None
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        its = dict(attrs)
-        self.tags.append(tag)
-        self.loads += [value or "" for name, value in attrs if name in {"src", "href", "action", "srcset", "data"}]
-        assert not any(name.startswith("on") for name in its)
-        if tag not in VOID:
-            self.open.append((tag, its))
-        if tag == "mark" and (place := self.where()):
-            self.marks.setdefault(place, []).append(((its["class"] or "").split()[0], ""))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop()[0] == tag
-
-    def handle_data(self, data: str) -> None:
-        if place := self.where():
-            self.texts[place] = self.texts.get(place, "") + data
-            if any(tag == "mark" for tag, _ in self.open):
-                kind, text = self.marks[place][-1]
-                self.marks[place][-1] = kind, text + data
-
-
 def page(found: Results, title: str = "lora_out on dataset.jsonl") -> str:
     return render(found, title=title, named="lora_out", facts=[("pairs", "7")], signature="version:1|model:lora_out")
 
@@ -245,9 +200,7 @@ def test_what_the_data_holds_stays_text() -> None:
 
 def test_the_page_loads_nothing_and_is_the_same_each_time() -> None:
     source = page(EXAMPLES)
-    assert Reader(source).loads == ["data:,"]
-    assert "default-src 'none'" in source
-    assert not re.search(r"https?:|//\w+\.|url\(|@import|fetch\(|XMLHttp|WebSocket", source)
+    assert_loads_nothing(source)
     assert source == page(results(*SOME, raw={6: HARMED}, problems={6: "no end"}))
 
 
@@ -269,14 +222,7 @@ def test_spans_without_label_have_a_filter_of_their_own() -> None:
     assert f'data-family="{UNLABELLED}"' in page(results((plain, HALF)))
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
+@needs_browser
 @pytest.mark.parametrize(
     ("address", "ids"),
     [
@@ -291,12 +237,14 @@ FLAGS = (
 def test_the_filters_work_in_a_browser(tmp_path: Path, address: str, ids: list[str]) -> None:
     answered = [*SOME, *([(pair("rare", families=("code", "code")), GOOD)] if "code" in address else [])]
     source = page(results(*answered, raw={6: HARMED}, problems={6: "no end"}))
-    (tmp_path / "results.html").write_text(source, encoding="utf-8", newline="")
-    command = [
-        str(CHROMIUM), *FLAGS.split(), f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
-        (tmp_path / "results.html").as_uri() + address,
-    ]  # fmt: skip
-    dom = subprocess.run(command, capture_output=True, timeout=60, check=True).stdout.decode("utf-8")
+    dom = in_browser(source, tmp_path, address)
     cards = re.findall(r'<article ([^>]*)>.*?<span class="id">(.*?)</span>', dom, re.DOTALL)
     assert [name for attributes, name in cards if " hidden" not in attributes] == ids
     assert f'<b id="shown">{len(ids)}</b>' in dom
+
+
+@needs_browser
+def test_a_click_filters_by_family(tmp_path: Path) -> None:
+    rare = (pair("rare", families=("code", "code")), GOOD)
+    dom = in_browser(page(results(*SOME, rare)), tmp_path, clicks="[data-family=code]")
+    assert '<b id="shown">1</b>' in dom and 'data-family="code" aria-pressed="true"' in dom

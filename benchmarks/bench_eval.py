@@ -19,9 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import resource
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -31,6 +28,8 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+import contest  # noqa: E402
 
 CONTENDERS = ("plain", "fixer", "no drafts", "continuous")
 Answers = list[list[int]]
@@ -59,7 +58,8 @@ def main() -> int:
     print(f"{options.limit} texts, batch {options.batch}, {options.bits} bits, {options.threads} thread(s)", flush=True)
     results: dict[str, Result] = {}
     for name in options.contenders:
-        results[name] = run(name, options.threads)
+        found, error = contest.run(__file__, sys.argv[1:], name, options.threads)
+        results[name] = Result([], 0, 1, 0, error) if error else Result(*found)
         show(name, results)
     return 0
 
@@ -75,25 +75,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch", type=int, default=8, help="rows at once (default: %(default)s)")
     parser.add_argument("--drafts", type=int, default=16, help="most tokens guessed ahead (default: %(default)s)")
     parser.add_argument("--bits", type=int, choices=(4, 16, 32), default=4, help="weights (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="threads of each process (default: %(default)s)")
-    parser.add_argument(
-        "--contenders",
-        type=lambda text: text.split(","),
-        default=list(CONTENDERS),
-        help=f"which, with commas (default: {','.join(CONTENDERS)})",
-    )
-    parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
+    contest.add_options(parser, CONTENDERS)
     return parser
-
-
-def run(name: str, threads: int) -> Result:
-    """A contender in a process of its own."""
-    command = [sys.executable, __file__, *sys.argv[1:], "--contender", name]
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        return Result([], 0, 1, 0, (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1])
-    return Result(*json.loads(done.stdout.splitlines()[-1]))
 
 
 def show(name: str, results: dict[str, Result]) -> None:
@@ -139,7 +122,7 @@ def contend(options: argparse.Namespace) -> Result:
         answers = ours(model, tokenizer, requests, stop, options.batch, drafts)
     seconds = time.process_time() - started
     whole = [until_repeat(ids, request.source) for ids, request in zip(answers, requests, strict=True)]
-    return Result(whole, sum(map(len, answers)), seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+    return Result(whole, sum(map(len, answers)), seconds, contest.peak_gb())
 
 
 def load(options: argparse.Namespace) -> tuple[Any, Any, Any]:

@@ -21,8 +21,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -35,6 +33,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+import contest  # noqa: E402
 
 import train_qlora  # noqa: E402
 
@@ -110,16 +110,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", required=True, help=f"folder, name on the hub, or {SMALL_LLAMA}: made on the spot")
     parser.add_argument("--dataset", type=Path, required=True, help="JSONL with `bad` and `good`")
     parser.add_argument("--steps", type=int, default=5, help="steps, the first a warm-up (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="threads of each process (default: %(default)s)")
     parser.add_argument("--profile", action="store_true", help="also show where the time of ours goes")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the curves of the loss")
-    parser.add_argument(
-        "--contenders",
-        type=lambda text: text.split(","),
-        default=list(CONTENDERS),
-        help=f"which, with commas (default: {','.join(CONTENDERS)})",
-    )
-    parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
+    contest.add_options(parser, CONTENDERS)
     return parser
 
 
@@ -173,12 +166,8 @@ def run(options: argparse.Namespace, name: str, model: str, *more: str) -> Resul
     """A contender in a process of its own."""
     settings = {"model": model, "dataset": options.dataset, "steps": options.steps, "threads": options.threads}
     arguments = [text for key, value in settings.items() for text in (f"--{key}", str(value))]
-    command = [sys.executable, __file__, *arguments, "--contender", name, *more]
-    environment = os.environ | {"OMP_NUM_THREADS": str(options.threads), "TOKENIZERS_PARALLELISM": "false"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        return Result(error=(done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1])
-    return Result(**json.loads(done.stdout.splitlines()[-1]))
+    found, error = contest.run(__file__, [*arguments, *more], name, options.threads)
+    return Result(error=error) if error else Result(**found)
 
 
 def show(name: str, results: dict[str, Result]) -> None:
@@ -254,7 +243,7 @@ def contend(options: argparse.Namespace) -> Result:
         result = ours(model, tokenizer.pad_token_id, examples, options.steps, options.profile)
     else:
         result = trl(model, tokenizer, examples, options.steps, contender.trl)
-    result.peak = peak_gb()
+    result.peak = contest.peak_gb()
     return result
 
 
@@ -271,12 +260,6 @@ def chosen(dataset: Path, tokenizer: Any, count: int) -> list[Example]:
     if len(examples) < count:
         sys.exit(f"{dataset}: {len(examples)} examples of at most {MAX_LENGTH} tokens; {count} are needed")
     return [examples[index] for index in order(len(examples), SEED, 0)[:count]]
-
-
-def peak_gb() -> float:
-    """The peak memory of this process from the start of its program, which getrusage does not tell (Linux)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024 / 1e9
 
 
 def ours(model: Any, pad_id: int, examples: Sequence[Example], steps: int, profiled: bool) -> Result:

@@ -15,6 +15,7 @@ from degraders.registry import Fault, Place, degrader, places, regions, words
 from degraders.rules.structure import blocks, direct_items, is_open, is_prose
 from degraders.sentences import sentences
 
+# Begins with one set of characters, as `registry.pattern` says.
 _NUMBER = re.compile(r"[\d]\d*(?:\.\d+)*")
 _BEFORE_NUMBER = re.compile(r"[\w.,/:#$%~^+*=<>_-]\Z")
 _AFTER_NUMBER = re.compile(r"[\w/%_^*°]|[.,:+-]\d")

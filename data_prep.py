@@ -48,10 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         if options.run_tests:
             return run_tests()
-        if not options.input and not options.hf_dataset:
+        if not options.input and not options.hf_dataset and not options.calibrate:
             parser.error("name what to read: --input FOLDER_OR_FILE or --hf_dataset NAME")
         check_usage(parser, options)
-        prepare(options)
+        (calibrate if options.calibrate else prepare)(options)
         return 0
 
     return run(parser.prog, work, lambda: "nothing was written")
@@ -84,6 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     group("--degraders", type=names, nargs="+", metavar="NAME", help="names, families or globs (default: all)")
     group("--exclude", type=names, nargs="+", metavar="NAME", help="names, families or globs to leave out")
     group("--severity", type=_severity, default="medium", help="light, medium, heavy, or mean errors a text")
+    group("--profile", type=Path, metavar="FILE", help="how often which error is made (default: as real fixes have it)")
     group("--identity-rate", type=number(0, 1), default=0.05, metavar="P", help="share of pairs with bad = good")
     group(
         "--single-fault-rate",
@@ -93,8 +94,14 @@ def build_parser() -> argparse.ArgumentParser:
     )
     group("--allow-lossy", action="store_true", help="errors whose repair the text does not tell, too (class D)")
     group("--unit", choices=("section", "document"), default="section", help="what a record holds")
-    group("--max-chars", type=whole(200), default=2000, metavar="N", help="pack sections up to this many characters")
+    group(
+        "--max-chars", type=whole(200), metavar="N", help="pack sections up to N characters (default: as the profile)"
+    )
     group("--min-words", type=whole(0), default=8, metavar="N", help="leave out units with fewer words of prose")
+
+    group = adder(parser.add_argument_group("calibration"))
+    group("--calibrate", type=Path, metavar="PAIRS", help="write a profile of real pairs (bad, good) to --output")
+    group("--report", action="store_true", help="show real and made errors side by side, as a table and a PNG")
 
     group = adder(parser.add_argument_group("running"))
     group("--workers", type=whole(1), default=_cores(), metavar="N", help="processes; the output is the same")
@@ -113,12 +120,42 @@ def check_usage(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
 
     if options.input and options.hf_dataset:
         parser.error("--input and --hf_dataset exclude each other")
+    if options.calibrate:
+        check_calibration(parser, options)
+        return
+    if options.report:
+        parser.error("--report goes with --calibrate")
     try:
         ending(options.output)
         options.fractions = parse_fractions(options.splits)
         options.chosen = select(chain(*(options.degraders or [["*"]])), chain(*(options.exclude or [])))
     except UserError as error:
         parser.error(str(error))
+
+
+def check_calibration(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Refuse what does not go with --calibrate."""
+    if options.input or options.hf_dataset:
+        parser.error("--calibrate reads pairs, not --input or --hf_dataset")
+    if options.output.suffix != ".json":
+        parser.error(f"--calibrate writes a profile: --output must end in .json, not {options.output.suffix!r}")
+
+
+def calibrate(options: argparse.Namespace) -> None:
+    """From real pairs to a profile, and, if asked, real and made errors side by side."""
+    from degraders import calibrate, output, pairs, realism
+
+    figure = options.output.with_suffix(".png")
+    for path in (options.output, *([figure] if options.report else [])):
+        output.refuse_existing(path, force=options.force)
+    reads = calibrate.read_fixes(pairs.read(options.calibrate))
+    profile = calibrate.calibrate(reads, origin=calibrate.origin(reads, options.calibrate.name))
+    if options.report:
+        real, made = realism.measure(calibrate.real(reads)), realism.measure(calibrate.degraded(reads, profile))
+        print(realism.table(real, made) + "\n")
+        realism.draw(figure, real, made)
+    output.write_text(options.output, profile.text().decode())
+    print(f"{len(reads):,} pairs with {sum(len(read.fixes) for read in reads):,} errors: {options.output}")
 
 
 def prepare(options: argparse.Namespace) -> None:
@@ -186,6 +223,7 @@ def write_companions(
 
 def settings_of(options: argparse.Namespace) -> Settings:
     """What the workers must know of the options."""
+    from degraders import profiles
     from degraders.pipeline import Settings
 
     return Settings(
@@ -200,6 +238,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
         min_words=options.min_words,
         n_per_doc=options.n_per_doc,
         max_bytes=options.max_bytes,
+        profile=profiles.read(options.profile) if options.profile else profiles.default(),
+        asked=options.degraders is not None,
         max_units=TINY_UNITS if options.debug_tiny else None,
     )
 
@@ -293,11 +333,13 @@ def run_tests() -> int:
     return 0 if ok else 1
 
 
-def _severity(text: str) -> float:
+def _severity(text: str) -> float | None:
     from degraders.engine import SEVERITIES
 
+    if text in SEVERITIES:
+        return SEVERITIES[text]
     try:
-        value = SEVERITIES.get(text) or float(text)
+        value = float(text)
     except ValueError:
         value = 0.0
     if not 1 <= value <= 100:

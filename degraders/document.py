@@ -16,6 +16,7 @@ from itertools import accumulate, chain, compress, count, pairwise
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from degraders.draw import Draw
 from degraders.edits import token_shape
 
 INLINE = "\x00"
@@ -404,18 +405,20 @@ def parse(text: str, *, doc_id: str = "", format: str = "markdown") -> Document:
     return builder.document(doc_id, format)
 
 
-def units(doc: Document, *, unit: str = "section", max_chars: int = 2000) -> list[Unit]:
+def units(doc: Document, *, unit: str = "section", max_chars: int | Sequence[int] = 2000) -> list[Unit]:
     """Divide a document: whole (`document`), or at headings, packed greedily up to `max_chars` (`section`).
 
-    A section that is longer is divided between its blocks, a list between its items, never inside one; a heading
-    stays with what follows it. `context` is the trail of the headings above the unit, those inside it left out,
-    so that an error in a heading is never given away.
+    Of several limits each unit has one of its own, drawn by its document and place alone. A section that is longer is
+    divided between its blocks, a list between its items, never inside one; a heading stays with what follows it.
+    `context` is the trail of the headings above the unit, those inside it left out, so that an error in a heading is
+    never given away.
     """
     if unit == "document":
         return [Unit(doc, 0, 0, len(doc.text), "")] if doc.blocks else []
+    limits = (max_chars,) if isinstance(max_chars, int) else tuple(max_chars)
     found: list[Unit] = []
     trail: list[tuple[int, str]] = []
-    for group in _groups(_divisible(doc, max_chars), max_chars):
+    for group in _groups(_divisible(doc, sorted(limits)[len(limits) // 2]), _Limits(doc.doc_id, limits)):
         context = " > ".join(title for level, title in trail if not _opens_above(group[0], level))
         found.append(Unit(doc, len(found), group[0].start, group[-1].end, context))
         for block in group:
@@ -424,6 +427,17 @@ def units(doc: Document, *, unit: str = "section", max_chars: int = 2000) -> lis
                 trail = [(above, title) for above, title in trail if above < level]
                 trail.append((level, " ".join(doc.text[block.inner_start : block.inner_end].split())))
     return found
+
+
+class _Limits:
+    """How long a unit may be that begins at an offset."""
+
+    def __init__(self, doc_id: str, limits: Sequence[int]) -> None:
+        self.doc_id, self.limits = doc_id, limits
+
+    def __call__(self, start: int) -> int:
+        limits = self.limits
+        return limits[0] if len(limits) == 1 else Draw("size", self.doc_id, start).choice(limits)
 
 
 def _opens_above(block: Region, level: int) -> bool:
@@ -445,20 +459,23 @@ def _divisible(doc: Document, max_chars: int) -> list[Region]:
     return out
 
 
-def _groups(blocks: Sequence[Region], max_chars: int) -> Iterator[list[Region]]:
-    """Blocks packed into sections, and small sections packed together, up to `max_chars` where that can be."""
+def _groups(blocks: Sequence[Region], limit_at: Callable[[int], int]) -> Iterator[list[Region]]:
+    """Blocks packed into sections, and small sections packed together, up to a limit where that can be."""
     group: list[Region] = []
+    limit = 0
     for section in _sections(blocks):
-        if group and section[-1].end - group[0].start > max_chars:
+        if group and section[-1].end - group[0].start > limit:
             yield group
             group = []
-        if section[-1].end - section[0].start <= max_chars:
+        limit = limit if group else limit_at(section[0].start)
+        if section[-1].end - section[0].start <= limit:
             group += section
             continue
         for block in section:
-            if group and group[-1].kind != "heading" and block.end - group[0].start > max_chars:
+            if group and group[-1].kind != "heading" and block.end - group[0].start > limit:
                 yield group
                 group = []
+            limit = limit if group else limit_at(block.start)
             group.append(block)
         yield group
         group = []

@@ -7,6 +7,7 @@ unit, variant and degrader, so a variant depends on nothing else.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,10 +19,9 @@ from degraders.draw import Draw
 from degraders.edits import Edit, Located, apply
 from degraders.registry import Degrader, Fault
 
-SEVERITIES = {"light": 1.2, "medium": 1.6, "heavy": 6.0}
-"""Mean number of errors in a text of up to 2,000 characters; longer texts get more in proportion."""
+SEVERITIES: dict[str, float | None] = {"light": 1.2, "medium": None, "heavy": 6.0}
+"""Mean number of errors in a text of up to 2,000 characters; None: as the profile says. Longer texts get more."""
 
-_CHARS_PER_TEXT = 2000
 _ROUNDS = 12
 _PLACES_PER_TRY = 3
 _HARD_TOKEN = re.compile(
@@ -33,21 +33,42 @@ _HARD_TOKEN = re.compile(
 )
 
 
+class Counts(NamedTuple):
+    """How many errors texts of up to `chars` characters have: cumulative shares of one, two …, and their mean."""
+
+    chars: int
+    shares: tuple[float, ...]
+    mean: float
+
+    @classmethod
+    def of(cls, chars: int, shares: Sequence[float]) -> Counts:
+        total = sum(shares)
+        mean = sum(count * share for count, share in enumerate(shares, 1)) / total
+        return cls(chars, tuple(accumulate(share / total for share in shares)), mean)
+
+
+MANY_HAVE_ONE = (Counts.of(2000, (63, 20, 9, 4, 2, 1, 1)),)
+"""How many errors a text has where no profile says it."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """What a run asks for: which degraders, how many errors, and the shares of special records.
 
-    `severity` is the mean number of errors in a text of up to 2,000 characters (at least one); `identity_rate` the
-    share of pairs left as they are; `single_fault_rate` the share with exactly one error, or None to let it follow
-    from the severity; `allow_lossy` lets errors through whose repair nothing in the text tells.
+    `severity` is the mean number of errors in a text of up to 2,000 characters (at least one), None for that of
+    `counts`, which are in order of their length; `again` is the chance that an error is of the kind of the last one;
+    `identity_rate` the share of pairs left as they are; `single_fault_rate` the share with exactly one error, or None
+    to let it follow from the severity; `allow_lossy` lets errors through whose repair nothing in the text tells.
     """
 
     degraders: tuple[Degrader, ...]
     seed: int = 42
-    severity: float = SEVERITIES["medium"]
+    severity: float | None = None
     identity_rate: float = 0.05
     single_fault_rate: float | None = None
     allow_lossy: bool = False
+    counts: tuple[Counts, ...] = MANY_HAVE_ONE
+    again: float = 0.0
 
 
 class Error(NamedTuple):
@@ -83,7 +104,8 @@ def _usable(plan: Plan, kinds: frozenset[str], english: bool) -> tuple[tuple[Deg
     """The degraders of a plan that units of these kinds may have places for, with their cumulative weights."""
     usable = tuple(
         item
-        for item in plan.degraders
+        for problem in plan.degraders
+        for item in problem.drawn
         if item.where.needs & kinds and (plan.allow_lossy or item.recoverable != "D") and (english or not item.english)
     )
     return usable, _cumulative(usable)
@@ -122,11 +144,24 @@ class Degradation:
         return None
 
     def _errors_wanted(self, draw: Draw) -> int:
-        """A geometric number of errors, as people leave them: mostly one, sometimes many."""
+        """A number of errors as texts of this length have them, more or fewer as the severity asks."""
         least = 1 if self.plan.single_fault_rate is None else 2
-        scale = max(1.0, (self.unit.end - self.unit.start) / _CHARS_PER_TEXT)
-        mean = max(float(least), self.plan.severity * scale)
-        count, most, one_more = least, least + int(8 * mean), 1 - 1 / (1 + mean - least)
+        counts, chars = self.plan.counts, self.unit.end - self.unit.start
+        count = 0
+        for _ in range(max(1, round(chars / counts[-1].chars))):
+            count += self._errors_of_a_text(counts, chars, draw)
+        return max(least, count)
+
+    def _errors_of_a_text(self, counts: Sequence[Counts], chars: int, draw: Draw) -> int:
+        like = next((each for each in counts if chars <= each.chars), counts[-1])
+        count = 1 + bisect_right(like.shares, draw.below(1 << 32) / (1 << 32), 0, len(like.shares) - 1)
+        wanted = self.plan.severity
+        if wanted is None:
+            return count
+        if wanted < like.mean:
+            kept = (wanted - 1) / (like.mean - 1)
+            return 1 + sum(draw.chance(kept) for _ in range(count - 1))
+        most, one_more = count + int(8 * wanted), 1 - 1 / (1 + wanted - like.mean)
         while count < most and draw.chance(one_more):
             count += 1
         return count
@@ -136,7 +171,7 @@ class Degradation:
         chosen: list[_Chosen] = []
         missing, tried = wanted, 0
         for _ in range(_ROUNDS):
-            kinds = [draw.weighted(self.degraders, self.cumulative) for _ in range(missing)]
+            kinds = self._kinds(draw, missing)
             if missing > 1:
                 kinds.sort(key=_by_size)
             for item in kinds:
@@ -147,6 +182,14 @@ class Degradation:
                 break
         chosen.sort(key=_by_start)
         return chosen
+
+    def _kinds(self, draw: Draw, count: int) -> list[Degrader]:
+        """Kinds of error by their weights, now and then the same again."""
+        kinds = [draw.weighted(self.degraders, self.cumulative)]
+        while len(kinds) < count:
+            again = draw.chance(self.plan.again)
+            kinds.append(kinds[-1] if again else draw.weighted(self.degraders, self.cumulative))
+        return kinds
 
     def _add_fault(self, item: Degrader, draw: Draw, chosen: list[_Chosen], single: bool) -> bool:
         for _ in range(_PLACES_PER_TRY):

@@ -28,6 +28,7 @@ import orjson
 from degraders.document import Unit, parse, units
 from degraders.engine import Degradation, Plan, Variant
 from degraders.errors import UserError
+from degraders.profiles import Profile
 from degraders.records import record
 from degraders.registry import select
 from degraders.sources import Job, Skip, Source, load
@@ -36,23 +37,31 @@ from degraders.splits import signature
 A = TypeVar("A")
 B = TypeVar("B")
 _WORK_AHEAD = 3
+_ROOM = 1.2
+"""How much longer the limit of a unit is than the unit shall be: blocks are whole, and fill a limit by five sixths."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a worker must know; plain values, so that it travels to another process."""
+    """What a worker must know; plain values, so that it travels to another process.
+
+    `asked` says that the degraders were named, so that none is off; without `max_chars` units are as long as the texts
+    of the profile.
+    """
 
     degraders: tuple[str, ...]
     seed: int
-    severity: float
+    severity: float | None
     identity_rate: float
     single_fault_rate: float | None
     allow_lossy: bool
     unit: str
-    max_chars: int
+    max_chars: int | None
     min_words: int
     n_per_doc: int
     max_bytes: int
+    profile: Profile
+    asked: bool = False
     max_units: int | None = None
 
 
@@ -143,11 +152,17 @@ class Degrade:
 
     def _units(self, source: Source) -> list[Unit]:
         doc = parse(source.text, doc_id=source.doc_id, format=source.format)
-        return units(doc, unit=self.settings.unit, max_chars=self.settings.max_chars)[: self.settings.max_units]
+        return units(doc, unit=self.settings.unit, max_chars=self._sizes())[: self.settings.max_units]
+
+    def _sizes(self) -> tuple[int, ...]:
+        if self.settings.max_chars:
+            return (self.settings.max_chars,)
+        return tuple(round(_ROOM * size) for size in self.settings.profile.sizes)
 
     def _unfit(self, unit: Unit) -> str | None:
-        if self.settings.unit == "section" and unit.end - unit.start > 8 * self.settings.max_chars:
-            return f"unit: a block of over {8 * self.settings.max_chars:,} characters"
+        longest = 8 * max(self._sizes())
+        if self.settings.unit == "section" and unit.end - unit.start > longest:
+            return f"unit: a block of over {longest:,} characters"
         if len(unit.words.texts) < self.settings.min_words:
             return f"unit: under {self.settings.min_words} words of prose"
         return None
@@ -186,13 +201,16 @@ class Degrade:
 @cache
 def _plan(settings: Settings) -> Plan:
     """The plan of some settings, made once a process."""
+    profile = settings.profile
     return Plan(
-        select(settings.degraders),
+        profile.weighted(select(settings.degraders), asked=settings.asked),
         settings.seed,
         settings.severity,
         settings.identity_rate,
         settings.single_fault_rate,
         settings.allow_lossy,
+        profile.counts,
+        profile.again,
     )
 
 

@@ -173,7 +173,8 @@ class Degrader:
 
     `recoverable` is the class (A–D) of a span that passes the hard-token gate, `severity` 1 (annoys) to 3 (blocks),
     `touches` the protected kinds it may change, `size` 0 for words, 1 for lines, 2 for blocks (larger ones claim
-    their place first), `weight` how often it is drawn, `english` whether it needs English prose.
+    their place first), `weight` how often it is drawn, `english` whether it needs English prose. A problem that has
+    several `ways` of its own is drawn by these, each a degrader of the same name.
     """
 
     name: str
@@ -188,6 +189,8 @@ class Degrader:
     weight: float
     english: bool
     family: str = field(init=False)
+    way: str = ""
+    ways: tuple[Degrader, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "family", self.name.partition(".")[0])
@@ -195,6 +198,16 @@ class Degrader:
             raise ValueError(f"{self.name}: a name is family.problem, with a family of {', '.join(FAMILIES)}")
         if self.recoverable not in "ABCD" or self.severity not in (1, 2, 3) or not self.touches <= PROTECTED:
             raise ValueError(f"{self.name}: bad recoverable class, severity or protected kind")
+
+    @property
+    def drawn(self) -> tuple[Degrader, ...]:
+        """What is drawn of it: its ways, or itself."""
+        return self.ways or (self,)
+
+    @property
+    def key(self) -> str:
+        """What a profile calls it: its name, with its way."""
+        return f"{self.name}/{self.way}" if self.way else self.name
 
 
 _DEGRADERS: dict[str, Degrader] = {}
@@ -224,6 +237,47 @@ def degrader(
         return what
 
     return register
+
+
+class Way(NamedTuple):
+    """One of several ways in which a problem comes about: its name, how often beside the others, where and what."""
+
+    name: str
+    share: float
+    where: Finder
+    what: What
+    recoverable: str | None = None
+
+
+def degrader_of(
+    name: str,
+    *ways: Way,
+    does: str,
+    example: tuple[str, str],
+    recoverable: str,
+    severity: int,
+    touches: Collection[str] = (),
+    size: int = 0,
+    weight: float = 1.0,
+    english: bool = True,
+) -> None:
+    """Register a degrader of several ways, each with places of its own; `recoverable` is theirs unless they say."""
+    total = sum(way.share for way in ways)
+    settings = (severity, frozenset(touches), size)
+    children = tuple(
+        Degrader(
+            *(name, way.where, way.what, does, example, way.recoverable or recoverable, *settings),
+            *(weight * way.share / total, english, way.name),
+        )
+        for way in ways
+    )
+    if name in _DEGRADERS:
+        raise ValueError(f"two degraders are named {name}")
+    where = either(*(way.where for way in ways))
+    first = ways[0].what
+    _DEGRADERS[name] = Degrader(
+        name, where, first, does, example, recoverable, *settings, weight, english, ways=children
+    )
 
 
 def all_degraders() -> Mapping[str, Degrader]:

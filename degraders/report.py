@@ -108,7 +108,7 @@ def manifest(
         "tool": "data_prep.py",
         "version": __version__,
         "seed": settings.seed,
-        "options": {**options, **dataclasses.asdict(settings)},
+        "options": {**options, **_plain(settings)},
         "input": {"sha256": report.digest.hexdigest(), "documents": len(report.signatures), "bytes": report.bytes},
         "output": {
             "file": output.name,
@@ -168,3 +168,10 @@ def _split_list(splits: Counter[str]) -> str:
 
 def _share(counts: Counter[str], name: str) -> str:
     return f"{100 * counts[name] / counts.total():.0f} %"
+
+
+def _plain(settings: Settings) -> dict[str, Any]:
+    """The settings as values of JSON; of the profile what names it."""
+    plain = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    digest = hashlib.blake2b(settings.profile.text(), digest_size=8).hexdigest()
+    return {**plain, "profile": {"origin": settings.profile.origin, "digest": digest}}

@@ -74,10 +74,14 @@ def test_lossy_errors_are_off_unless_asked(made: Path, tmp_path: Path) -> None:
     assert any(span["recoverable"] == "D" for row in rows(tmp_path / "d.jsonl") for span in row["spans"])
 
 
+def told_by_a_list(span: dict[str, Any]) -> bool:
+    return span["label"] == "markup.list_markers"
+
+
 def test_the_hard_tokens_of_a_recoverable_error_still_stand_somewhere(made: Path) -> None:
     for row in rows(made):
         for span in row["spans"]:
-            numbers = [word for word in span["good"].split() if word.isdecimal()]
+            numbers = [word for word in span["good"].split() if word.isdecimal() and not told_by_a_list(span)]
             assert all(number in row["bad"] or number in row["context"] for number in numbers)
 
 

@@ -3,8 +3,8 @@
 from importlib import import_module
 
 for _module in (
-    *("spelling", "grammar", "punctuation", "style", "style_sentences"),
+    *("spelling", "grammar", "punctuation", "style", "style_sentences", "word_choice"),
     *("markup", "fences", "links", "lists"),
-    *("structure", "content", "code", "encoding"),
+    *("structure", "content", "omissions", "code", "code_values", "encoding"),
 ):
     import_module(f"degraders.rules.{_module}")

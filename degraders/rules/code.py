@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Callable
 
 from degraders.document import BLOCK, Region, Unit
 from degraders.draw import Draw
 from degraders.edits import Edit
-from degraders.registry import Fault, Place, degrader, pattern, regions
+from degraders.registry import Fault, Place, Way, What, degrader, degrader_of, pattern, regions
 
 _SHELLS = frozenset("bash sh shell zsh console shell-session sh-session fish".split())
 _NUMBERED = frozenset("python py python3 rust js javascript ts typescript go c cpp java ruby".split())
@@ -30,33 +31,40 @@ _KEYWORDS = frozenset(
 )
 
 
-@degrader(
-    "code.indentation",
-    where=pattern(r"[ \t](?<=[\n\x01].)(?:(?<= ) +|(?<=\t)\t*)(?=[^\s\x01])", over="code"),
-    does="loses or shifts the indentation of a line of code, or of a few",
-    example=("```python\ndef f():\n    return 1\n```\n", "```python\ndef f():\nreturn 1\n```\n"),
-    recoverable="A",
-    severity=3,
-    touches={"code"},
-    size=1,
-    weight=2.0,
-    english=False,
-)
-def indentation(place: Place, draw: Draw) -> Fault | None:
-    """Class A where a neighbouring line tells the indentation, else B."""
-    block = _block(place)
-    if not block or _language(block) in _OUTPUT:
-        return None
-    white = place.text
-    if white[0] == "\t":
-        wrong = draw.choice((white[1:], " " * 4 * len(white)))
-    else:
-        wrong = draw.choice(("", white[:-1], white[:-1], white + " ", white[2:], "\t" * max(1, len(white) // 4)))
-    lines = _same_indent(place, block)
-    told = "A" if len(lines) > 1 else "B"
-    if wrong == "" and len(lines) > 1 and draw.chance(0.5):
-        return Fault(tuple(Edit(at, at + len(white), "") for at in lines))
-    return Fault((Edit(place.start, place.end, wrong),), recoverable=told)
+def _indented(*wrong: Callable[[str], str]) -> What:
+    """What gives a line of code another indentation: class A where a neighbouring line tells the right one, else B."""
+
+    def what(place: Place, draw: Draw) -> Fault | None:
+        block = block_of(place)
+        if not block or _language(block) in _OUTPUT:
+            return None
+        bad = draw.choice(wrong)(place.text)
+        lines = _same_indent(place, block)
+        told = "A" if len(lines) > 1 else "B"
+        if len(lines) > 1 and len(bad) != 1 and draw.chance(0.4):
+            return Fault(tuple(Edit(at, at + len(place.text), bad) for at in lines))
+        return Fault((Edit(place.start, place.end, bad),), recoverable=told) if bad != place.text else None
+
+    return what
+
+
+def _unasked_indent(place: Place, draw: Draw) -> Fault | None:
+    """A line at the margin indented."""
+    return (
+        Fault((Edit(place.start, place.start, " " * draw.choice((4, 4, 2, 1, 8))),), "B") if block_of(place) else None
+    )
+
+
+def _shallower(white: str) -> str:
+    return white[1:] if white[0] == "\t" else white[4:] if len(white) % 4 == 0 else white[2:]
+
+
+def _deeper(white: str) -> str:
+    return white + ("\t" if white[0] == "\t" else "    " if len(white) % 4 == 0 else "  ")
+
+
+def _tabbed(white: str) -> str:
+    return " " * 4 * len(white) if white[0] == "\t" else "\t" * max(1, len(white) // 4)
 
 
 def _same_indent(place: Place, block: Region) -> list[int]:
@@ -72,6 +80,27 @@ def _same_indent(place: Place, block: Region) -> list[int]:
     return [at for at, _ in lines[first : last + 1]]
 
 
+_INDENT = pattern(r"[ \t](?<=[\n\x01].)(?:(?<= ) +|(?<=\t)\t*)(?=[^\s\x01])", over="code")
+
+degrader_of(
+    "code.indentation",
+    Way("lost", 2, _INDENT, _indented(lambda white: "")),
+    Way("less", 3, _INDENT, _indented(_shallower)),
+    Way("more", 3, _INDENT, _indented(_deeper)),
+    Way("off_by_one", 2, _INDENT, _indented(lambda white: white[1:], lambda white: white + " ")),
+    Way("tabs", 1, _INDENT, _indented(_tabbed)),
+    Way("unasked", 2, pattern(r"(?<=\n)(?=[A-Za-z/#<{}])", over="code"), _unasked_indent),
+    does="loses or shifts the indentation of a line of code, or of a few",
+    example=("```python\ndef f():\n    return 1\n```\n", "```python\ndef f():\nreturn 1\n```\n"),
+    recoverable="A",
+    severity=3,
+    touches={"code"},
+    size=1,
+    weight=2.0,
+    english=False,
+)
+
+
 @degrader(
     "code.smart_quotes",
     where=pattern(r"\"[^\"\\\n\x01]{1,60}\"|'[\w ./:@-]{2,60}'|--(?=[a-z])", over="code"),
@@ -84,7 +113,7 @@ def _same_indent(place: Place, block: Region) -> list[int]:
     english=False,
 )
 def smart_quotes(place: Place, draw: Draw) -> str | None:
-    line, at = _line(place)
+    line, at = line_of(place)
     if place.text == "--":
         return draw.choice(("–", "–", "—")) if line[:at].endswith((" ", "[")) else None
     quote = place.text[0]
@@ -95,35 +124,43 @@ def smart_quotes(place: Place, draw: Draw) -> str | None:
     return (draw.choice((left, left, left, right))) + place.text[1:-1] + right
 
 
-@degrader(
-    "code.prompt_line_numbers",
-    where=regions("code_block", when=lambda unit, block: _language(block) in _NUMBERED | _SHELLS | {""}),
-    does="leaves prompts or line numbers in a sample",
-    example=("```bash\npip install demo\n```\n", "```bash\n$ pip install demo\n```\n"),
-    recoverable="A",
-    severity=2,
-    touches={"code"},
-    size=2,
-    weight=1.5,
-    english=False,
-)
-def prompt_line_numbers(place: Place, draw: Draw) -> Fault | None:
-    block: Region = place.data
-    lines = _lines(place.unit, block)
-    if not lines or any(_PROMPTED.match(line) or line[0] in "0123456789|" for _, line in lines):
+def _prompts_left(place: Place, draw: Draw) -> Fault | None:
+    """`pip install x` → `$ pip install x`."""
+    lines = _unprompted(place)
+    return _with_prompts(place.text, lines, draw) if lines and _language(place.data) not in _NUMBERED else None
+
+
+def _prompts_lost(place: Place, draw: Draw) -> Fault | None:
+    """`$ pip install x` → `pip install x`, where the sample had prompts."""
+    lines = _lines(place.unit, place.data)
+    edits = [Edit(at, at + 2, "") for at, line in lines if line.startswith(("$ ", "% "))]
+    return Fault(tuple(edits), "B") if edits and len(edits) <= 4 else None
+
+
+def _session_pasted(place: Place, draw: Draw) -> Fault | None:
+    """Python with the prompts of a session."""
+    lines = _unprompted(place)
+    if not lines or _language(place.data) not in _PYTHON or len(lines) > 12:
         return None
-    if _language(block) not in _NUMBERED:
-        return _with_prompts(place.text, lines, draw)
-    if _language(block) in _PYTHON and len(lines) <= 12 and draw.chance(0.5):
-        return Fault(tuple(Edit(at, at, "... " if line[0] in " \t)]}" else ">>> ") for at, line in lines))
-    if not 2 <= len(lines) <= 30:
+    return Fault(tuple(Edit(at, at, "... " if line[0] in " \t)]}" else ">>> ") for at, line in lines))
+
+
+def _line_numbers_pasted(place: Place, draw: Draw) -> Fault | None:
+    lines = _unprompted(place)
+    if not lines or _language(place.data) not in _NUMBERED or not 2 <= len(lines) <= 30:
         return None
     first, gap = draw.choice((1, 1, draw.below(60) + 1)), draw.choice((" ", "  ", ": ", "| "))
     text = place.unit.doc.text
-    numbers = [first + text.count("\n", block.inner_start, at) for at, _ in lines]
+    numbers = [first + text.count("\n", place.data.inner_start, at) for at, _ in lines]
     width = len(str(numbers[-1]))
     edits = [Edit(at, at, f"{number:>{width}}{gap}") for number, (at, _) in zip(numbers, lines, strict=True)]
     return Fault(tuple(edits))
+
+
+def _unprompted(place: Place) -> list[tuple[int, str]]:
+    """The lines of a sample that has no prompts or numbers yet."""
+    lines = _lines(place.unit, place.data)
+    return [] if any(_PROMPTED.match(line) or line[0] in "0123456789|" for _, line in lines) else lines
 
 
 def _with_prompts(sample: str, lines: list[tuple[int, str]], draw: Draw) -> Fault | None:
@@ -138,6 +175,25 @@ def _with_prompts(sample: str, lines: list[tuple[int, str]], draw: Draw) -> Faul
             edits.append(Edit(at, at, prompt))
         goes_on = line.rstrip().endswith("\\")
     return Fault(tuple(edits)) if edits and not _SCRIPT.search(sample) else None
+
+
+_SAMPLES = regions("code_block", when=lambda unit, block: _language(block) in _NUMBERED | _SHELLS | {""})
+
+degrader_of(
+    "code.prompt_line_numbers",
+    Way("prompts", 3, _SAMPLES, _prompts_left),
+    Way("prompts_lost", 2, regions("code_block"), _prompts_lost),
+    Way("session", 1, _SAMPLES, _session_pasted),
+    Way("line_numbers", 1, _SAMPLES, _line_numbers_pasted),
+    does="leaves prompts or line numbers in a sample, or loses its prompts",
+    example=("```bash\npip install demo\n```\n", "```bash\n$ pip install demo\n```\n"),
+    recoverable="A",
+    severity=2,
+    touches={"code"},
+    size=2,
+    weight=1.5,
+    english=False,
+)
 
 
 @degrader(
@@ -155,12 +211,12 @@ def _with_prompts(sample: str, lines: list[tuple[int, str]], draw: Draw) -> Faul
     english=False,
 )
 def bracket(place: Place, draw: Draw) -> str | Fault | None:
-    line, at = _line(place)
+    line, at = line_of(place)
     if place.text in "\"'":
         other = "'" if place.text == '"' else '"'
         alone = line.count(place.text) % 2 == 0 and other not in line and line[:at].count(place.text) % 2
         return "" if alone and "\\" not in line else None
-    block = _block(place)
+    block = block_of(place)
     if not block or not _balances(place, block):
         return None
     if line.strip() == place.text and draw.chance(0.7):
@@ -198,19 +254,19 @@ def _balances(place: Place, block: Region) -> bool:
 )
 def identifier_typo(place: Place, draw: Draw) -> Fault | None:
     unit, name = place.unit, place.text
-    block = _block(place)
+    block = block_of(place)
     plain = name.islower() and name.isalpha()
     if not block or name in _KEYWORDS or (plain and _language(block) in _OUTPUT):
         return None
     uses = [at for at in unit.mentions(name) if at != place.start]
-    wrong = _slip(name, draw)
+    wrong = name_slip(name, draw)
     if not uses or wrong == name or unit.mentions(wrong):
         return None
     nearest = min(uses, key=lambda at: abs(at - place.start))
     return Fault((Edit(place.start, place.end, wrong),), evidence=(nearest, nearest + len(name)))
 
 
-def _slip(name: str, draw: Draw) -> str:
+def name_slip(name: str, draw: Draw) -> str:
     """A name with one slip of the kinds that people leave: a letter dropped, doubled or swapped, its number or case."""
     at = 2 + draw.below(len(name) - 3)
     kind = draw.below(20)
@@ -233,7 +289,7 @@ def _language(block: Region) -> str:
     return re.split(r"[\s,{]", block.info[1:].strip(), maxsplit=1)[0].lower()
 
 
-def _block(place: Place) -> Region | None:
+def block_of(place: Place) -> Region | None:
     """The code block that a place of the code mask lies in."""
     found = place.unit.doc.regions.get("code_block", [])
     at = bisect_right(found, place.start, key=lambda block: block.start) - 1
@@ -247,7 +303,7 @@ def _lines(unit: Unit, block: Region) -> list[tuple[int, str]]:
     return [(block.inner_start + match.start(1), match[1].rstrip("\r")) for match in found if match[1].strip()]
 
 
-def _line(place: Place) -> tuple[str, int]:
+def line_of(place: Place) -> tuple[str, int]:
     """The line of code around a place, and the place's offset in it."""
     code = place.unit.doc.code
     start = max(code.rfind("\n", 0, place.start), code.rfind(BLOCK, 0, place.start)) + 1

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from degraders.document import BLOCK, Region, Unit
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.lexicon import like, mapping, phrases
-from degraders.registry import Fault, Place, degrader, places, regions, words
+from degraders.registry import Fault, Place, Way, What, degrader, degrader_of, pattern, places, regions, words
+from degraders.rules.code import name_slip
+from degraders.rules.code_values import other_part
 from degraders.rules.structure import blocks, direct_items, is_open, is_prose
 from degraders.sentences import sentences
 
@@ -20,6 +22,7 @@ _NUMBER = re.compile(r"[\d]\d*(?:\.\d+)*")
 _BEFORE_NUMBER = re.compile(r"[\w.,/:#$%~^+*=<>_-]\Z")
 _AFTER_NUMBER = re.compile(r"[\w/%_^*°]|[.,:+-]\d")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{3,40}")
+_STAND_INS = phrases("stand_ins")
 _MODALS = frozenset("must should may will".split())
 _STATES = frozenset(
     "enabled disabled required optional mandatory allowed forbidden always never before after included excluded "
@@ -226,23 +229,20 @@ def _word_after(text: str, at: int) -> str:
     return found[1].lower() if found and found[1].lower() not in ("and", "the") else ""
 
 
-@degrader(
-    "content.stale_number",
-    where=places(_numbers, needs={"prose", "code_span"}),
-    does="changes one of several mentions of a version, a port or a count",
-    example=("Use port 8080. The log names port 8080 too.", "Use port 8080. The log names port 8081 too."),
-    recoverable="C",
-    severity=3,
-    touches={"code_span"},
-    weight=2.5,
-    english=False,
-)
-def stale_number(place: Place, draw: Draw) -> Fault | None:
+def _stale_mention(place: Place, draw: Draw) -> Fault | None:
     wrong = _other_number(place.text, draw)
     evidence = _same_thing(place.unit, place.start, place.end, place.data)
     if not evidence or wrong == place.text or place.unit.mentions(wrong):
         return None
     return Fault((Edit(place.start, place.end, wrong),), evidence=evidence)
+
+
+def _stale_alone(place: Place, draw: Draw) -> Fault | None:
+    """A number that stands but once: nothing tells the right one."""
+    if place.text.count(".") > 2:
+        return None  # an address
+    wrong = _other_number(place.text, draw)
+    return Fault((Edit(place.start, place.end, wrong),), recoverable="D") if wrong != place.text else None
 
 
 def _other_number(number: str, draw: Draw) -> str:
@@ -266,6 +266,20 @@ def _other_number(number: str, draw: Draw) -> str:
     if value >= 10 and value % 5 == 0:
         return draw.choice((str(value + 5), str(value - 5), str(value * 2)))
     return str(max(1, value + draw.choice((-2, -1, -1, 1, 1, 2))))
+
+
+degrader_of(
+    "content.stale_number",
+    Way("mention", 2, places(_numbers, needs={"prose", "code_span"}), _stale_mention),
+    Way("alone", 2, pattern(r"(?<![\w.,/#-])\d{1,4}(?:\.\d+)*(?![\w%/]|[.,-]\d)", over="prose"), _stale_alone, "D"),
+    does="changes one of several mentions of a version, a port or a count, or the only one",
+    example=("Use port 8080. The log names port 8080 too.", "Use port 8080. The log names port 8081 too."),
+    recoverable="C",
+    severity=3,
+    touches={"code_span"},
+    weight=2.5,
+    english=False,
+)
 
 
 @degrader(
@@ -344,31 +358,6 @@ def _marked_names(unit: Unit) -> Iterator[tuple[int, int, None]]:
             yield span.inner_start, span.inner_end, None
 
 
-@degrader(
-    "content.identifier_drift",
-    where=places(_marked_names, needs={"code_span"}),
-    does="calls a thing in code by another name in one of three or more places",
-    example=(
-        "Set `max_size` first. If `max_size` is 0, `max_size` is ignored.",
-        "Set `max_size` first. If `max_size` is 0, `maxSize` is ignored.",
-    ),
-    recoverable="C",
-    severity=3,
-    touches={"code_span"},
-    weight=2.8,
-    english=False,
-)
-def identifier_drift(place: Place, draw: Draw) -> Fault | None:
-    name = place.text
-    others = [other for other in _other_names(name) if len(other) > 2 and other not in place.unit.text]
-    elsewhere = [at for at in place.unit.mentions(name) if at != place.start]
-    # Of most words only the plural is another name, which would be too many of them.
-    if not others or len(elsewhere) < 2 or (len(others) == 1 and draw.chance(0.7)):
-        return None
-    nearest = min(elsewhere, key=lambda at: abs(at - place.start))
-    return Fault((Edit(place.start, place.end, draw.choice(others)),), evidence=(nearest, nearest + len(name)))
-
-
 def _other_names(name: str) -> list[str]:
     """What a writer may call a name by mistake: another style or number, a part left out, or another word for one."""
     parts = [part for part in re.split(r"[_-]|(?<=[a-z0-9])(?=[A-Z])", name) if part]
@@ -385,3 +374,127 @@ def _other_names(name: str) -> list[str]:
     if re.match(r"[A-Z][a-z]", name):
         found.append(name[0].lower() + name[1:])
     return [other for other in found if other != name]
+
+
+def _renamed(place: Place, draw: Draw) -> Fault | None:
+    name = place.text
+    others = [other for other in _other_names(name) if len(other) > 2 and other not in place.unit.text]
+    elsewhere = [at for at in place.unit.mentions(name) if at != place.start]
+    # Of most words only the plural is another name, which would be too many of them.
+    if not others or len(elsewhere) < 2 or (len(others) == 1 and draw.chance(0.7)):
+        return None
+    nearest = min(elsewhere, key=lambda at: abs(at - place.start))
+    return Fault((Edit(place.start, place.end, draw.choice(others)),), evidence=(nearest, nearest + len(name)))
+
+
+def _drifting(make: Callable[[str, Place, Draw], str | None]) -> What:
+    """What writes another name for inline code, told where the right one stands elsewhere."""
+
+    def what(place: Place, draw: Draw) -> Fault | None:
+        unit, (start, end) = place.unit, place.data
+        name = unit.doc.text[start:end]
+        wrong = make(name, place, draw)
+        if not wrong or wrong == name or "`" in wrong or not wrong.strip():
+            return None
+        elsewhere = [at for at in unit.mentions(name) if at != start]
+        edit = Edit(start, end, wrong)
+        if not elsewhere:
+            return Fault((edit,), recoverable="D")
+        nearest = min(elsewhere, key=lambda at: abs(at - start))
+        return Fault((edit,), evidence=(nearest, nearest + len(name)))
+
+    return what
+
+
+_INNER_NAME = re.compile(r"[A-Za-z_]\w{2,}")
+_PIECES = re.compile(
+    r"\(\)|^[\w.]+(?:::|\.)(?=\w)|(?:::|\.)\w+(?=\W|$)|^-+|[=:]\S+$|\s--?[\w-]+|\s\S+$|[<(\[][^<>()\[\]]+[>)\]]$|^[/.]+|/$"
+)
+
+
+def _misspelt(code: str, place: Place, draw: Draw) -> str | None:
+    """`unused_variables` → `unusued_variables`, `WebSocket` → `Websocket`, `crate_type` → `crate-type`."""
+    names = [match for match in _INNER_NAME.finditer(code) if len(match[0]) > 4]
+    if not names:
+        return None
+    match = draw.choice(names)
+    return code[: match.start()] + name_slip(match[0], draw) + code[match.end() :]
+
+
+def _piece_lost(code: str, place: Place, draw: Draw) -> str | None:
+    """`parse_mod()` → `parse_mod`, `std::Child` → `Child`, `--dry-run` → `dry-run`."""
+    pieces = [match.span() for match in _PIECES.finditer(code) if match.end() - match.start() < len(code)]
+    if not pieces:
+        return None
+    start, end = draw.choice(pieces)
+    return code[:start] + code[end:]
+
+
+def _piece_added(code: str, place: Place, draw: Draw) -> str | None:
+    """`parse_mod` → `parse_mod()`, `css/a` → `/css/a`, `static` → `-static`."""
+    if re.fullmatch(r"[a-z_]\w+", code):
+        return (
+            code + draw.choice(("()", "()", ".", "s", ":", "="))
+            if draw.chance(0.7)
+            else draw.choice(("-", "--", ".", "$", "@")) + code
+        )
+    return draw.choice(("/", "./", "-", " ", "$ ", "!")) + code if code[0].isalnum() or code[0] in ".-" else None
+
+
+def _another(code: str, place: Place, draw: Draw) -> str | None:
+    """`edx` → `ebx`: the name that the next inline code has."""
+    spans = place.unit.of("code_span")
+    others = [place.unit.doc.text[span.inner_start : span.inner_end] for span in spans]
+    alike = [
+        other for other in others if other != code and other[:1].isalpha() == code[:1].isalpha() and len(other) < 30
+    ]
+    return draw.choice(alike) if alike else None
+
+
+def _another_part(code: str, place: Place, draw: Draw) -> str | None:
+    """`view_names` → `table_views`, `into_iter` → `into_iterator`, `foo` → `bar`."""
+    names = list(_INNER_NAME.finditer(code))
+    if not names:
+        return None
+    match = draw.choice(names)
+    wrong = other_part(match[0], draw) or (draw.choice(_STAND_INS) if match[0].islower() else None)
+    return wrong and code[: match.start()] + wrong + code[match.end() :]
+
+
+def _requoted(code: str, place: Place, draw: Draw) -> str | None:
+    """`gem "x"` → `gem 'x'`, `"true"` → `true`."""
+    if code.count('"') == 2:
+        return code.replace('"', "'" if draw.chance(0.6) else "")
+    if code.count("'") == 2:
+        return code.replace("'", '"' if draw.chance(0.6) else "")
+    return f'"{code}"' if code in ("true", "false") or code.isdigit() else None
+
+
+def _spans(unit: Unit) -> Iterator[tuple[int, int, tuple[int, int]]]:
+    for span in unit.of("code_span"):
+        if "\n" not in unit.doc.text[span.inner_start : span.inner_end]:
+            yield span.inner_start, span.inner_end, (span.inner_start, span.inner_end)
+
+
+_SPANS = places(_spans, needs={"code_span"})
+
+degrader_of(
+    "content.identifier_drift",
+    Way("renamed", 3, places(_marked_names, needs={"code_span"}), _renamed),
+    Way("misspelt", 3, _SPANS, _drifting(_misspelt)),
+    Way("piece_lost", 3, _SPANS, _drifting(_piece_lost)),
+    Way("piece_added", 1, _SPANS, _drifting(_piece_added)),
+    Way("another", 2, _SPANS, _drifting(_another)),
+    Way("another_part", 3, _SPANS, _drifting(_another_part)),
+    Way("quotes", 1, _SPANS, _drifting(_requoted)),
+    does="calls a thing in inline code by another name, or writes the name wrong",
+    example=(
+        "Set `max_size` first. If `max_size` is 0, `max_size` is ignored.",
+        "Set `max_size` first. If `max_size` is 0, `maxSize` is ignored.",
+    ),
+    recoverable="C",
+    severity=3,
+    touches={"code_span"},
+    weight=2.8,
+    english=False,
+)

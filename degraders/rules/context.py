@@ -7,13 +7,13 @@ set off by certain words and looks at their context, from the drawn place on, un
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from degraders.document import BLOCK, Unit
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.lexicon import like, mapping, tags
-from degraders.registry import Fault, Place
+from degraders.registry import Fault, Place, Way, words
 
 # Words in their context
 
@@ -96,34 +96,27 @@ class At:
 Rule: TypeAlias = Callable[[At, Draw], "Fault | None"]
 
 
-class Kind(NamedTuple):
-    """A kind of error: how often it is made where it can be, the words that set it off, the rule of what goes wrong."""
+class _Onwards:
+    """What goes wrong at the first word from a place on, and round, that sets a rule off."""
 
-    chance: float
-    triggers: Iterable[str]
-    rule: Rule
+    def __init__(self, triggers: frozenset[str], rule: Rule, exact: bool) -> None:
+        self.triggers, self.rule, self.exact = triggers, rule, exact
 
-
-class Kinds:
-    """Kinds of error by the words that set them off: in lower case, or as they stand if `exact`."""
-
-    def __init__(self, *kinds: Kind, exact: bool = False) -> None:
-        self.exact = exact
-        self.by_trigger: dict[str, list[Kind]] = {}
-        for kind in kinds:
-            for word in kind.triggers:
-                self.by_trigger.setdefault(word, []).append(kind)
-
-    def next_fault(self, place: Place, draw: Draw) -> Fault | None:
-        """What goes wrong at the first word from the place on, and round, that sets something off."""
-        found = place.unit.words
-        forms = found.texts if self.exact else found.lowers
-        for index in found.standing(self.by_trigger, place.data, exact=self.exact):
-            for kind in self.by_trigger[forms[index]]:
-                fault = kind.rule(At(place.unit, index), draw) if draw.chance(kind.chance) else None
-                if fault:
-                    return fault
+    def __call__(self, place: Place, draw: Draw) -> Fault | None:
+        unit, rule = place.unit, self.rule
+        for index in unit.words.standing(self.triggers, place.data, exact=self.exact):
+            fault = rule(At(unit, index), draw)
+            if fault:
+                return fault
         return None
+
+
+def rule_way(
+    name: str, share: float, triggers: Iterable[str], rule: Rule, *, class_: str | None = None, exact: bool = False
+) -> Way:
+    """A way of going wrong by a rule: the words that set it off, in lower case or as they stand if `exact`."""
+    vocabulary = frozenset(triggers)
+    return Way(name, share, words(vocabulary, exact=exact), _Onwards(vocabulary, rule, exact), class_)
 
 
 def word_set(text: str) -> frozenset[str]:

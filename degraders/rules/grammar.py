@@ -8,8 +8,8 @@ from collections.abc import Container
 from degraders.document import INLINE
 from degraders.draw import Draw
 from degraders.edits import Edit
-from degraders.lexicon import mapping
-from degraders.registry import Fault, Place, degrader, words
+from degraders.lexicon import like, mapping
+from degraders.registry import Fault, degrader_of
 from degraders.rules.context import (
     AMOUNT,
     BASE_OF_ING,
@@ -31,10 +31,9 @@ from degraders.rules.context import (
     PREPOSITIONS,
     SINGULAR,
     At,
-    Kind,
-    Kinds,
     ends_phrase,
     joined_subject,
+    rule_way,
     word_set,
 )
 
@@ -145,6 +144,28 @@ def _auxiliary_number(at: At, draw: Draw) -> Fault | None:
 _BEFORE_MANY = word_set("no some other also")
 _UNREAL = word_set("if wish though")
 
+
+def _other_number(at: At, draw: Draw) -> Fault | None:
+    """`the command` → `the commands`, `methods` → `method`, where nothing but the sense tells."""
+    if not at.text().islower() or not ends_phrase(at) or at.left in MANY or at.left in ("a", "an", "to"):
+        return None
+    if at.word in BASE_OF_THIRD or (at.word in FORMS and at.left not in DETERMINERS):
+        return None
+    return at.becomes(SINGULAR.get(at.word) or PLURAL[at.word]) if at.word not in MASS else None
+
+
+_OTHER_TIME = {
+    "is": "was", "are": "were", "was": "is", "were": "are", "has": "had", "have": "had", "will": "would",
+    "can": "could", "does": "did", "been": "be", "had": "has",
+}  # fmt: skip
+
+
+def _other_time(at: At, draw: Draw) -> Fault | None:
+    """`is` → `was`."""
+    real = _UNREAL.isdisjoint(at.before(6)) or at.word != "were"
+    return at.becomes(_OTHER_TIME[at.word]) if at.left and at.right and real else None
+
+
 _TAKES_ING = word_set(
     "used related prior due addition similar close limited restricted dedicated key approach next opposed respect"
     " regard committed leads led lead contributes equivalent access alternative forward subject thanks compared as"
@@ -217,30 +238,25 @@ def _adjective(adverb: str) -> str:
     return adverb.removesuffix("ally" if longer else "ly")
 
 
-_AGREEMENT = Kinds(
-    Kind(1, MANY | AMOUNT | _NEEDS_NOUN, _plural_to_singular),
-    Kind(0.5, word_set("a an another this each every"), _singular_to_plural),
-    Kind(0.5, BASE_OF_THIRD.keys() - SINGULAR.keys(), _third_to_base),
-    Kind(0.4, word_set("they we you"), _base_to_third),
-    Kind(0.5, _OTHER_NUMBER, _auxiliary_number),
-    Kind(0.4, MODALS | {"to"}, _after_modal),
-    Kind(0.5, BASE_OF_PARTICIPLE, _participle_to_base),
-    Kind(0.4, BASE_OF_ING, _ing_to_base),
-    Kind(0.8, _ADVERBS, _adverb_to_adjective),
-)
-
-
-@degrader(
+degrader_of(
     "grammar.agreement",
-    where=words(),
+    rule_way("number_lost", 5, MANY | AMOUNT | _NEEDS_NOUN, _plural_to_singular),
+    rule_way("number_added", 3, word_set("a an another this each every"), _singular_to_plural),
+    rule_way("number_unsaid", 3, SINGULAR.keys() | PLURAL.keys(), _other_number, class_="B"),
+    rule_way("third_to_base", 3, BASE_OF_THIRD.keys() - SINGULAR.keys(), _third_to_base),
+    rule_way("base_to_third", 2, word_set("they we you"), _base_to_third),
+    rule_way("auxiliary", 4, _OTHER_NUMBER, _auxiliary_number),
+    rule_way("after_modal", 2, MODALS | {"to"}, _after_modal),
+    rule_way("participle", 2, BASE_OF_PARTICIPLE, _participle_to_base),
+    rule_way("gerund", 1, BASE_OF_ING, _ing_to_base),
+    rule_way("adverb", 1, _ADVERBS, _adverb_to_adjective),
+    rule_way("time", 2, _OTHER_TIME, _other_time, class_="B"),
     does="a wrong number or form of a noun or verb: two file, it store, can used, to installing",
     example=("These files are new.", "These file are new."),
     recoverable="A",
     severity=2,
     weight=7,
 )
-def agreement(place: Place, draw: Draw) -> Fault | None:
-    return _AGREEMENT.next_fault(place, draw)
 
 
 # Articles, prepositions and the other small words
@@ -426,6 +442,76 @@ def _auxiliary_dropped(at: At, draw: Draw) -> Fault | None:
     return at.dropped() if sure and at.text().islower() else None
 
 
+def _article_swapped(at: At, draw: Draw) -> Fault | None:
+    """`a file` → `the file`, `the file` → `a file`."""
+    if at.word != "the":
+        return at.becomes("the") if at.right in PLURAL else None
+    article = _article_of(at.right) if at.right in PLURAL and ends_phrase(at.step(1)) else None
+    return at.becomes(article) if article else None
+
+
+_TAKES_AUXILIARY = BASE_OF_PARTICIPLE.keys() | BASE_OF_THIRD.keys() - SINGULAR.keys()
+
+
+def _auxiliary_added(at: At, draw: Draw) -> Fault | None:
+    """`it stores` → `it is stores`, `used by` → `is used by`, as when a sentence is half rewritten."""
+    if at.word in BASE_OF_THIRD:
+        sure = at.left in PLURAL or at.left in ("it", "this", "which", "that")
+        return at.preceded_by(draw.choice(("is", "is", "will", "has", "can"))) if sure and at.right else None
+    sure = at.left in SINGULAR and at.right in PREPOSITIONS
+    return at.preceded_by(draw.choice(("are", "were"))) if sure else None
+
+
+_OTHER_SMALL = mapping("small_words", "swapped")
+"""Small words and what a hand that is at another thought, or an eye that skips, writes for them."""
+
+
+def _small_word_swapped(at: At, draw: Draw) -> Fault | None:
+    """`the` → `this`, `it` → `they`; never where a whole other sense would stand."""
+    if not at.left or not at.right or not at.text().islower() or draw.chance(0.5):
+        return None
+    return at.becomes(draw.choice(_OTHER_SMALL[at.word]))
+
+
+_MAY_GO = word_set("that and or to it you we our your of also which with this then as so")
+
+
+def _small_word_dropped(at: At, draw: Draw) -> Fault | None:
+    """`check that the` → `check the`, `and then` → `then`, `it is` → `is`."""
+    if not at.left or not at.right or at.right == "not" or draw.chance(0.6):
+        return None
+    return at.dropped()
+
+
+_LEFT_BEHIND = mapping("small_words", "before")
+"""What an editing that was broken off leaves before a small word."""
+
+
+def _small_word_added(at: At, draw: Draw) -> Fault | None:
+    """`the file` → `of the file`."""
+    if not at.left or not at.right or not at.text().islower() or at.left in FUNCTION or draw.chance(0.6):
+        return None
+    return at.preceded_by(draw.choice(_LEFT_BEHIND[at.word]))
+
+
+_OTHER_PHRASE: dict[str, list[tuple[list[str], tuple[str, ...]]]] = {}
+for _phrase, _others in mapping("small_words", "phrase").items():
+    _OTHER_PHRASE.setdefault(_phrase.split()[0], []).append((_phrase.split(), _others))
+
+
+def _phrase_swapped(at: At, draw: Draw) -> Fault | None:
+    """`was` → `has been`, `there is` → `there's`, `in the` → `on the`."""
+    if draw.chance(0.6):
+        return None
+    for phrase, others in _OTHER_PHRASE[at.word]:
+        if all(at[step] == word for step, word in enumerate(phrase[1:], 1)) and at[len(phrase)]:
+            other = like(draw.choice(others), at.text())
+            if "\n" in at.unit.doc.text[at.start() : at.end(len(phrase) - 1)]:
+                return None
+            return Fault((Edit(at.start(), at.end(len(phrase) - 1), other),))
+    return None
+
+
 def _neighbours_swapped(at: At, draw: Draw) -> Fault | None:
     """`of the file` → `the of file`, as when a word is moved and lands beside its place."""
     parted = at.right not in ("the", "a", "an", "be", "this") or not at.left or not at[2]
@@ -435,26 +521,25 @@ def _neighbours_swapped(at: At, draw: Draw) -> Fault | None:
     return Fault((Edit(at.start(), at.end(1), at.text(1) + between + at.text()),))
 
 
-_SMALL_WORDS = Kinds(
-    Kind(0.25, word_set("a an the"), _article_dropped),
-    Kind(0.5, _OWN_DETERMINERS | _BARE_NOUNS.keys() | _NEEDS_NOUN, _article_added),
-    Kind(0.14, word_set("a an"), _a_for_an),
-    Kind(0.8, _CONFUSED_AFTER.keys() | _CONFUSED_BEFORE.keys(), _preposition_swapped),
-    Kind(0.9, _NOT_WITHOUT, _preposition_dropped),
-    Kind(0.9, MODALS | _TRANSITIVE.keys() | word_set("let lets make makes"), _preposition_added),
-    Kind(1, word_set("be is are"), _auxiliary_dropped),
-    Kind(0.1, word_set("of on for"), _neighbours_swapped),
-)
-
-
-@degrader(
+degrader_of(
     "grammar.article_preposition",
-    where=words(),
+    rule_way("article_dropped", 6, word_set("a an the"), _article_dropped),
+    rule_way("article_added", 3, _OWN_DETERMINERS | _BARE_NOUNS.keys() | _NEEDS_NOUN, _article_added),
+    rule_way("a_an", 2, word_set("a an"), _a_for_an),
+    rule_way("article_swapped", 1, word_set("a an the"), _article_swapped, class_="B"),
+    rule_way("preposition_swapped", 2, _CONFUSED_AFTER.keys() | _CONFUSED_BEFORE.keys(), _preposition_swapped),
+    rule_way("preposition_dropped", 3, _NOT_WITHOUT, _preposition_dropped),
+    rule_way("preposition_added", 2, MODALS | _TRANSITIVE.keys() | word_set("let lets make makes"), _preposition_added),
+    rule_way("auxiliary_dropped", 3, word_set("be is are"), _auxiliary_dropped),
+    rule_way("auxiliary_added", 2, _TAKES_AUXILIARY, _auxiliary_added),
+    rule_way("word_swapped", 5, _OTHER_SMALL, _small_word_swapped, class_="B"),
+    rule_way("word_dropped", 3, _MAY_GO, _small_word_dropped, class_="B"),
+    rule_way("word_added", 3, _LEFT_BEHIND, _small_word_added),
+    rule_way("neighbours_swapped", 1, word_set("of on for"), _neighbours_swapped),
+    rule_way("phrase_swapped", 3, _OTHER_PHRASE, _phrase_swapped, class_="B"),
     does="an article, preposition or other small word dropped, added, swapped or in the wrong place",
     example=("It depends on the size.", "It depends the size."),
     recoverable="A",
     severity=1,
     weight=8,
 )
-def article_preposition(place: Place, draw: Draw) -> Fault | None:
-    return _SMALL_WORDS.next_fault(place, draw)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from degraders.document import Region, Unit
 from degraders.draw import Draw
-from degraders.lexicon import phrases
-from degraders.registry import Fault, Place, degrader, regions
-from degraders.rules.markup import Option, choose, slip
+from degraders.edits import Edit
+from degraders.lexicon import mapping, phrases
+from degraders.registry import Fault, Place, Way, What, degrader, degrader_of, regions
+from degraders.rules.markup import Option, choose, line_start, next_line, slip
 
 _URL_WORD = re.compile(r"(?<![A-Za-z%])[A-Za-z]{5,}(?![A-Za-z])")
 _LONG_WORD = re.compile(r"[A-Za-z]{4,}")
@@ -74,7 +75,7 @@ def _markdown_link(text: str, link: Region) -> Iterator[Option]:
     yield Option(0.8, middle, middle, "]")
     if text[end : end + 1] not in (")", "]"):
         yield Option(1, end - 1, end, "")
-        yield Option(0.6, end, end, text[end - 1])
+        yield Option(0.2, end, end, text[end - 1])
     if opener == "(":
         yield Option(1, start, end, f"({words})[{target}]")
         yield Option(0.3, end - 1, end, "]")
@@ -176,33 +177,142 @@ def _label_key(label: str) -> str:
     return " ".join(label.strip("`").casefold().split())
 
 
-@degrader(
-    "markup.link_target",
-    where=regions("link", "image", "reference", "definition"),
-    does="points a link to an anchor, label or address that does not exist",
-    example=("## Set up\n\nRun it.\n\nSee [above](#set-up).\n", "## Set up\n\nRun it.\n\nSee [above](#set_up).\n"),
-    recoverable="C",
-    severity=2,
-    touches={"target", "url"},
-    weight=4.5,
-    english=False,
+def _label_wrong(place: Place, draw: Draw) -> Fault | None:
+    label, _ = _target(place.unit, place.data)
+    return choose(draw, _label_slips(place.unit, label, place.data, draw)) if label else None
+
+
+def _url_way(options: Callable[[Unit, int, int, Region, Draw], Iterable[Option]]) -> What:
+    """What goes wrong with the address of a link, one of the options."""
+
+    def what(place: Place, draw: Draw) -> Fault | None:
+        _, url = _target(place.unit, place.data)
+        return choose(draw, options(place.unit, *url, place.data, draw)) if url else None
+
+    return what
+
+
+def _anchors(unit: Unit, start: int, end: int, link: Region, draw: Draw) -> Iterator[Option]:
+    at = unit.doc.text.find("#", start, end)
+    if at == start:
+        yield from _anchor_slips(unit, start + 1, end, link, draw)
+    elif at > 0:
+        wrong = draw.choice([*_wrong_anchors(unit.doc.text[at + 1 : end], draw), ""])
+        yield Option(1, at if not wrong else at + 1, end, wrong, "D")
+
+
+def _slips(unit: Unit, start: int, end: int, link: Region, draw: Draw) -> Iterator[Option]:
+    yield from _address_slips(unit, start, end, draw)
+
+
+def _lost(unit: Unit, start: int, end: int, link: Region, draw: Draw) -> Iterator[Option]:
+    yield from _addresses_lost(unit.doc.text[start:end], start, end, draw)
+
+
+_SEGMENT = re.compile(r"(?:(?<=/)|\A)[\w%-]+(?=[/#.]|\Z)")
+_RELATED = mapping("related_words")
+_FOLDERS = tuple(
+    "docs guide reference en latest stable main master usage api tutorials examples src blob tree book wiki pages"
+    " static images assets current topics user dev concepts how-to getting-started".split()
 )
-def link_target(place: Place, draw: Draw) -> Fault | None:
-    unit, region = place.unit, place.data
-    label, url = _target(unit, region)
-    options: list[Option] = []
-    if label:
-        options += _label_slips(unit, label, region, draw)
-    if not url:
-        return choose(draw, options)
-    start, end = url
-    if unit.doc.text[start] == "#":
-        return choose(draw, [*options, *_anchor_slips(unit, start + 1, end, region, draw)])
-    if draw.chance(0.85):
-        fault = choose(draw, [*options, *_address_slips(unit, start, end, draw)])
-        if fault:
-            return fault
-    return choose(draw, _addresses_lost(unit.doc.text[start:end], start, end, draw))
+
+
+def _moved(unit: Unit, start: int, end: int, link: Region, draw: Draw) -> Iterator[Option]:
+    """An address as it was before the pages moved: a step of the path more, less, or of another name."""
+    url = unit.doc.text[start:end].partition("#")[0]
+    scheme = _SCHEME.match(url)
+    host = url.find("/", scheme.end()) if scheme else 0
+    steps = [match.span() for match in _SEGMENT.finditer(url, host)] if host >= 0 else []
+    if not steps:
+        return
+    first, last = draw.choice(steps)
+    step = url[first:last]
+    words = step.split("-")
+    if len(words) > 1:
+        yield Option(2, start + first, start + last, "-".join(words[:-1] if draw.chance(0.5) else words[1:]), "D")
+        yield Option(1, start + first, start + last, step.replace("-", "_"), "D")
+    for at, word in enumerate(words):
+        if word in _RELATED:
+            yield Option(
+                2,
+                start + first,
+                start + last,
+                "-".join([*words[:at], draw.choice(_RELATED[word]), *words[at + 1 :]]),
+                "D",
+            )
+            break
+    if "/" in url[first:]:
+        yield Option(2, start + first, start + url.index("/", first) + 1, "", "D")
+    yield Option(1.5, start + first, start + first, draw.choice(_FOLDERS) + "/", "D")
+    yield Option(1.5, start + first, start + last, draw.choice(_FOLDERS), "D")
+    if step.isdigit():
+        yield Option(3, start + first, start + last, str(max(1, int(step) + draw.choice((-1, 1, -2, 10)))), "D")
+    version = re.fullmatch(r"v?\d+(?:\.\d+)*", step)
+    if version:
+        yield Option(
+            2, start + first, start + last, draw.choice(("latest", "master", "v1", "stable", step[:-1] + "0")), "D"
+        )
+
+
+def _ends(unit: Unit, start: int, end: int, link: Region, draw: Draw) -> Iterator[Option]:
+    """The marks of an address: a slash, dots, an ending, `http`, brackets."""
+    url = unit.doc.text[start:end]
+    path = url.partition("#")[0]
+    stop = start + len(path)
+    yield Option(1, stop, stop, "/") if not path.endswith("/") else Option(2, stop - 1, stop, "")
+    if path.startswith("/"):
+        yield Option(2, start, start + 1, draw.choice(("", "./", "../")), "D")
+    elif path.startswith("./"):
+        yield Option(2, start, start + 2, draw.choice(("", "../", "/")), "D")
+    elif path.startswith("../"):
+        yield Option(3, start, start + 3, draw.choice(("./", "", "../../", "/")), "D")
+    elif not _SCHEME.match(path) and path:
+        yield Option(2, start, start, draw.choice(("./", "../", "/", "docs/")), "D")
+    ending = _ENDING.search(path)
+    if ending:
+        yield Option(
+            3, start + ending.start(), start + ending.end(), draw.choice(("", ".html", ".md", ".htm", "/")), "D"
+        )
+    elif path and not path.endswith("/") and not _SCHEME.match(path):
+        yield Option(1.5, stop, stop, draw.choice((".html", ".md")), "D")
+    if path.startswith("https://"):
+        yield Option(2, start + 4, start + 5, "", "A")
+        if path.startswith("https://www."):
+            yield Option(1, start + 8, start + 12, "", "D")
+    if "#" in url:
+        yield Option(1, stop, stop + 1, draw.choice(("/#", "", "#/")), "D")
+        yield Option(1, stop, end, "", "D")
+
+
+def _other_address(unit: Unit, start: int, end: int, link: Region, draw: Draw) -> Iterator[Option]:
+    """The address of another link of the unit, as copying leaves it, or the front page of the site."""
+    url = unit.doc.text[start:end]
+    for other in unit.of("link", "definition"):
+        _, place = _target(unit, other)
+        if place and place[0] != start and unit.doc.text[slice(*place)] != url:
+            yield Option(1, start, end, unit.doc.text[slice(*place)], "D")
+    host = url.find("/", 8)
+    if _SCHEME.match(url) and 0 < host < len(url) - 1:
+        yield Option(2, start + host + 1, end, "", "D")
+        cut = url.rfind("/", host + 1, len(url) - 1)
+        if cut > 0:
+            yield Option(2, start + cut + 1, end, "", "D")
+
+
+def _definition_lost(place: Place, draw: Draw) -> Fault | None:
+    """`[guide]: guide.md` gone, and with it what `[guide]` means."""
+    region, text = place.data, place.unit.doc.text
+    start, end = line_start(text, region.start), next_line(text, region.end - 1)
+    if text[start : region.start].strip() or start < place.unit.start or end > place.unit.end:
+        return None
+    return Fault((Edit(start, end, ""),), recoverable="D")
+
+
+def _link_lost(place: Place, draw: Draw) -> Fault | None:
+    """`[text](url)` → `text`."""
+    link = place.data
+    words = place.unit.doc.text[link.inner_start : link.inner_end]
+    return Fault((Edit(link.start, link.end, words),), recoverable="D") if words.strip() else None
 
 
 def _target(unit: Unit, region: Region) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
@@ -341,6 +451,29 @@ def _addresses_lost(url: str, start: int, end: int, draw: Draw) -> Iterator[Opti
     if ending:
         yield Option(3, start + ending.start(), start + ending.end(), draw.choice(("", ".htm", ".txt")), "D")
     yield Option(0.5, start, end, draw.choice(("#", "/", "TODO", "https://example.com")), "D")
+
+
+_ADDRESSED = regions("link", "image", "reference", "definition")
+
+degrader_of(
+    "markup.link_target",
+    Way("label", 3, _ADDRESSED, _label_wrong),
+    Way("anchor", 3, _ADDRESSED, _url_way(_anchors)),
+    Way("slip", 3, _ADDRESSED, _url_way(_slips)),
+    Way("cut", 2, _ADDRESSED, _url_way(_lost), "D"),
+    Way("moved", 5, _ADDRESSED, _url_way(_moved), "D"),
+    Way("ends", 3, _ADDRESSED, _url_way(_ends), "D"),
+    Way("other", 3, _ADDRESSED, _url_way(_other_address), "D"),
+    Way("definition_lost", 1, regions("definition"), _definition_lost, "D"),
+    Way("link_lost", 2, regions("link"), _link_lost, "D"),
+    does="points a link to an anchor, label or address that does not exist, or that is another",
+    example=("## Set up\n\nRun it.\n\nSee [above](#set-up).\n", "## Set up\n\nRun it.\n\nSee [above](#set_up).\n"),
+    recoverable="C",
+    severity=2,
+    touches={"target", "url"},
+    weight=4.5,
+    english=False,
+)
 
 
 @degrader(

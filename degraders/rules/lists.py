@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from degraders.document import Region, Unit
 from degraders.draw import Draw
-from degraders.registry import Fault, Place, degrader, regions
-from degraders.rules.markup import Option, choose, line_start, margin, next_line
+from degraders.registry import Fault, Place, degrader, degrader_of, regions
+from degraders.rules.markup import Option, choose, line_start, margin, next_line, option_ways
 
 _MARKER = re.compile(
     r"(?:(?P<bullet>[-*+])|(?P<number>\d{1,3})(?P<after>[.)]))(?P<space>[ \t]+)(?P<task>\[[ xX]\][ \t])?"
@@ -83,18 +83,7 @@ def _as_sentence(text: str, items: list[Region]) -> str:
     return ", ".join(parts[:-1]) + (", and " if len(parts) > 2 else " and ") + parts[-1]
 
 
-@degrader(
-    "markup.list_markers",
-    where=regions("item"),
-    does="mixes markers, miscounts steps, or gets the indent or the space of an item wrong",
-    example=("- one\n- two\n- three\n", "- one\n* two\n- three\n"),
-    recoverable="A",
-    severity=1,
-    size=1,
-    weight=1.5,
-    english=False,
-)
-def list_markers(place: Place, draw: Draw) -> Fault | None:
+def _of_item(place: Place, draw: Draw) -> Iterator[Option]:
     unit, item, text = place.unit, place.data, place.unit.doc.text
     marker = _MARKER.match(text, item.start)
     around = [
@@ -103,34 +92,34 @@ def list_markers(place: Place, draw: Draw) -> Fault | None:
         if block.depth == item.depth - 1 and block.start <= item.start and item.end <= block.end
     ]
     if not marker or not around:
-        return None
+        return
     siblings = _items(unit, around[-1])
     at = siblings.index(item)
-    options: list[Option] = []
     if text[marker.end("space")] not in "-*+>`:|#":
-        options.append(Option(1.5, *marker.span("space"), ""))
+        yield Option(1.5, *marker.span("space"), "", way="space")
     if at and not margin(unit, item).strip():
-        options.append(Option(2, item.start, item.start, " "))
+        yield Option(2, item.start, item.start, " ", way="indent")
         if len(margin(unit, item)) > 1:
-            options.append(Option(2, item.start - draw.choice((1, 2)), item.start, ""))
+            yield Option(2, item.start - draw.choice((1, 2)), item.start, "", way="indent")
     if marker["task"]:
         box = marker.start("task")
-        options.append(Option(2, box, box + 3, "[]" if text[box + 1] == " " else "[x ]"))
+        yield Option(2, box, box + 3, "[]" if text[box + 1] == " " else "[x ]", way="task")
     if marker["bullet"]:
-        options += _bullets(text, item, siblings, draw)
+        yield from _bullets(text, item, siblings, draw)
     else:
-        options += _numbers(text, marker, siblings, at)
-    return choose(draw, options)
+        yield from _numbers(text, marker, siblings, at)
 
 
 def _bullets(text: str, item: Region, siblings: list[Region], draw: Draw) -> Iterator[Option]:
     if len(siblings) > 1 and len({text[other.start] for other in siblings}) == 1:
         other = {"-": "*", "*": "-", "+": "-"}[text[item.start]]
         class_ = "A" if len(siblings) > 2 else "B"
-        yield Option(4, item.start, item.start + 1, other if draw.chance(0.9) else "+*"[other == "*"], class_)
+        yield Option(
+            4, item.start, item.start + 1, other if draw.chance(0.9) else "+*"[other == "*"], class_, way="bullet"
+        )
     one_line = "\n" not in text[item.start : item.end]
     if siblings[0].start < item.start < siblings[-1].start and one_line:
-        yield Option(1, item.start, item.inner_start, "")
+        yield Option(1, item.start, item.inner_start, "", way="bullet_lost")
 
 
 def _numbers(text: str, marker: re.Match[str], siblings: list[Region], at: int) -> Iterator[Option]:
@@ -140,10 +129,23 @@ def _numbers(text: str, marker: re.Match[str], siblings: list[Region], at: int) 
     if len(numbers) < 2 or numbers != list(range(numbers[0], numbers[0] + len(numbers))):
         return
     if at:
-        yield Option(3, *marker.span("number"), str(number - 1), told=True)
-        yield Option(3, *marker.span("number"), str(number + 1), told=True)
+        yield Option(3, *marker.span("number"), str(number - 1), told=True, way="number")
+        yield Option(3, *marker.span("number"), str(number + 1), told=True, way="number")
     if len(numbers) > 2:
-        yield Option(1, *marker.span("after"), ")" if marker["after"] == "." else ".")
+        yield Option(1, *marker.span("after"), ")" if marker["after"] == "." else ".", way="number")
+
+
+degrader_of(
+    "markup.list_markers",
+    *option_ways(regions("item"), _of_item, bullet=4, number=3, indent=2, space=1.5, bullet_lost=1, task=0.5),
+    does="mixes markers, miscounts steps, or gets the indent or the space of an item wrong",
+    example=("- one\n- two\n- three\n", "- one\n* two\n- three\n"),
+    recoverable="A",
+    severity=1,
+    size=1,
+    weight=1.5,
+    english=False,
+)
 
 
 @degrader(

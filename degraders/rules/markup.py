@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
 from degraders.document import Region, Unit
 from degraders.draw import Draw
 from degraders.edits import Edit
-from degraders.registry import Fault, Place, degrader, either, regions
+from degraders.registry import Fault, Finder, Place, Way, What, degrader_of, pattern, regions, words
+from degraders.rules.context import NOUNS, word_set
 
 
 class Option(NamedTuple):
-    """One thing that may go wrong at a place, [start, end) replaced by a text; `weight` is its chance among others."""
+    """One thing that may go wrong at a place, [start, end) replaced by a text; `weight` is its chance among others.
+
+    `way` says which way of its degrader it belongs to, where it has several.
+    """
 
     weight: float
     start: int
@@ -23,6 +27,7 @@ class Option(NamedTuple):
     recoverable: str | None = None
     evidence: tuple[int, int] | None = None
     told: bool = False
+    way: str = ""
 
 
 QUOTE_PREFIX = re.compile(r"[ \t>]*\Z")
@@ -36,6 +41,20 @@ def choose(draw: Draw, options: Iterable[Option]) -> Fault | None:
         return None
     option = draw.weighted(drawn, list(accumulate(option.weight for option in drawn)))
     return Fault((Edit(option.start, option.end, option.text),), option.recoverable, option.evidence, option.told)
+
+
+def option_ways(where: Finder, options: Callable[[Place, Draw], Iterable[Option]], **shares: float) -> Iterator[Way]:
+    """The ways of a degrader whose options are tagged with them, each with its share."""
+    for name, share in shares.items():
+        yield Way(name, share, where, _options_of(name, options))
+
+
+def _options_of(way: str, options: Callable[[Place, Draw], Iterable[Option]]) -> What:
+    return lambda place, draw: choose(draw, [option for option in options(place, draw) if option.way == way])
+
+
+def _in_rst(unit: Unit, region: Region) -> bool:
+    return unit.doc.format == "rst"
 
 
 def line_start(text: str, at: int) -> int:
@@ -62,30 +81,16 @@ def slip(word: str, draw: Draw) -> str:
     return word[:at] + word[at + 1 :] if draw.chance(0.6) else word[:at] + word[at] + word[at:]
 
 
-@degrader(
-    "markup.heading",
-    where=regions("heading"),
-    does="gives a heading the wrong level, mark, case or underline",
-    example=("# Guide\n\n## Install\n\nRun it.\n", "# Guide\n\n##Install\n\nRun it.\n"),
-    recoverable="A",
-    severity=2,
-    size=1,
-    weight=2.5,
-    english=False,
-)
-def heading(place: Place, draw: Draw) -> Fault | None:
+def _of_heading(place: Place, draw: Draw) -> Iterator[Option]:
     unit, title, text = place.unit, place.data, place.unit.doc.text
-    options = list(_words_of_heading(unit, title))
+    yield from _words_of_heading(unit, title)
     if text[title.start] == "#" and unit.doc.format == "markdown":
         hashes = title.start + len(text[title.start : title.inner_start].rstrip())
-        options.append(Option(1.2, hashes, title.inner_start, ""))
-        options += [
-            Option(weight, title.start, hashes, "#" * level, class_)
-            for weight, level, class_ in _wrong_levels(unit, title)
-        ]
+        yield Option(1, hashes, title.inner_start, "", way="space")
+        for weight, level, class_ in _wrong_levels(unit, title):
+            yield Option(weight, title.start, hashes, "#" * level, class_, way="level")
     elif unit.doc.format == "rst" and title.end > title.inner_end:
-        options += _underlines(unit, title, draw)
-    return choose(draw, options)
+        yield from _underlines(unit, title, draw)
 
 
 def _words_of_heading(unit: Unit, title: Region) -> Iterator[Option]:
@@ -94,15 +99,15 @@ def _words_of_heading(unit: Unit, title: Region) -> Iterator[Option]:
     words = doc.text[start:end]
     if len(words.split()) <= 6 and _LOWER_CASE.search(doc.prose, start, end) and "\n" not in words:
         shown = zip(words, doc.prose[start:end], strict=True)
-        yield Option(0.5, start, end, "".join(c.upper() if c == m else c for c, m in shown), "B")
+        yield Option(1, start, end, "".join(c.upper() if c == m else c for c, m in shown), "B", way="capitals")
     whole = title.start, title.end
     if doc.format == "markdown":
         if words[-1:].isalnum() or words[-1:] == "`":
-            yield Option(0.6, end, end, ":")
+            yield Option(1, end, end, ":", way="colon")
         if not any(c in words for c in "*_{\n") and words and doc.text[title.end - 1] not in "}#":
-            yield Option(0.8, *whole, f"**{words}**", "B")
+            yield Option(1, *whole, f"**{words}**", "B", way="bold")
     elif doc.text[title.start] == words[:1] and not any(c in words for c in "*`|_\n"):
-        yield Option(0.8, *whole, f"**{words}**", "B")
+        yield Option(1, *whole, f"**{words}**", "B", way="bold")
 
 
 def _wrong_levels(unit: Unit, title: Region) -> Iterator[tuple[float, int, str]]:
@@ -121,6 +126,11 @@ def _wrong_levels(unit: Unit, title: Region) -> Iterator[tuple[float, int, str]]
         yield 4, 1, "A"
     elif level > 2 and level in levels:
         yield 3, level - 1, "B"
+    if not others:
+        class_ = "B" if unit.context else "D"
+        yield 1, level + 1 if level < 6 else level - 1, class_
+        if level > 1:
+            yield 1.5, level - 1, class_
 
 
 def _underlines(unit: Unit, title: Region, draw: Draw) -> Iterator[Option]:
@@ -136,35 +146,24 @@ def _underlines(unit: Unit, title: Region, draw: Draw) -> Iterator[Option]:
         least = max(1, len(line) - length + 1)
         short = min(least + draw.choice((0, 0, 1, 3, 7)), len(line) - shortest)
         if short >= least:
-            yield Option(5, title.end - short, title.end, "")
+            yield Option(5, title.end - short, title.end, "", way="underline")
     if any(other.info == title.info for other in unit.of("heading") if other.start != title.start):
         marks = [mark for mark in "=-~^" if mark != line[0]]
-        yield Option(3, start, title.end, draw.choice(marks) * len(line), "B")
-    yield Option(1, start, start + 1, draw.choice((" ", "")) if len(line) > length else " ")
+        yield Option(3, start, title.end, draw.choice(marks) * len(line), "B", way="level")
+    yield Option(1, start, start + 1, draw.choice((" ", "")) if len(line) > length else " ", way="underline")
 
 
-@degrader(
-    "markup.inline_code",
-    where=regions("code_span", "role"),
-    does="loses or confuses the marks around inline code or a role",
-    example=("Run `make all` first.", "Run make all first."),
-    recoverable="A",
-    severity=2,
-    touches={"code_span", "directive"},
-    weight=6.5,
-    english=False,
-)
-def inline_code(place: Place, draw: Draw) -> Fault | None:
+def _of_inline_code(place: Place, draw: Draw) -> Iterable[Option]:
     region: Region = place.data
     text = place.unit.doc.text
     code = text[region.inner_start : region.inner_end]
     if region.kind == "role":
-        return choose(draw, _role_marks(text, region))
+        return _role_marks(text, region)
     if "`" in code or not code.strip() or "\\|" in code:
-        return None
+        return ()
     if place.unit.doc.format == "rst":
-        return choose(draw, _literal_marks(region, code))
-    return choose(draw, _backticks(text, region, code))
+        return _literal_marks(region, code)
+    return _backticks(text, region, code)
 
 
 def _bare_class(code: str) -> str:
@@ -175,32 +174,32 @@ def _bare_class(code: str) -> str:
 def _backticks(text: str, span: Region, code: str) -> Iterator[Option]:
     start, end, ticks = span.start, span.end, span.inner_start - span.start
     code = code.strip()
-    yield Option(7, start, end, code, _bare_class(code))
-    yield Option(1.2, start, start + ticks, "")
-    yield Option(1.2, end - ticks, end, "")
+    yield Option(1, start, end, code, _bare_class(code), way="bare")
+    yield Option(1, start, start + ticks, "", way="tick")
+    yield Option(1, end - ticks, end, "", way="tick")
     if '"' not in code and "'" not in code:
-        yield Option(0.5, start, end, f'"{code}"', _bare_class(code))
-        yield Option(0.5, start, end, f"'{code}'", _bare_class(code))
+        yield Option(1, start, end, f'"{code}"', _bare_class(code), way="quoted")
+        yield Option(1, start, end, f"'{code}'", _bare_class(code), way="quoted")
     if text[end : end + 1] in tuple(",.;:") and text[end + 1 : end + 2] in tuple(" \n"):
-        yield Option(0.5, end - ticks, end + 1, text[end] + "`" * ticks)
+        yield Option(0.5, end - ticks, end + 1, text[end] + "`" * ticks, way="place")
     if text[end : end + 1] == " " and text[end + 1 : end + 2].isalnum():
-        yield Option(0.4, end, end + 1, "")
-        yield Option(0.3, end - ticks, end + 1, " " + "`" * ticks)
+        yield Option(0.4, end, end + 1, "", way="place")
+        yield Option(0.3, end - ticks, end + 1, " " + "`" * ticks, way="place")
     if text[start - 1 : start] == " " and text[start - 2 : start - 1].isalnum():
-        yield Option(0.4, start - 1, start, "")
+        yield Option(0.4, start - 1, start, "", way="place")
 
 
 def _literal_marks(span: Region, code: str) -> Iterator[Option]:
     """``literals`` of reST: written as in Markdown, with an odd mark, or with none."""
     start, end = span.start, span.end
-    yield Option(4, start, end, f"`{code}`")
-    yield Option(3, start, end, code, _bare_class(code))
-    yield Option(1, end - 1, end, "")
-    yield Option(1, start, start + 1, "")
-    yield Option(0.7, end - 2, end, "")
-    yield Option(0.7, start, start + 2, "")
+    yield Option(4, start, end, f"`{code}`", way="single")
+    yield Option(3, start, end, code, _bare_class(code), way="bare")
+    yield Option(1, end - 1, end, "", way="tick")
+    yield Option(1, start, start + 1, "", way="tick")
+    yield Option(0.7, end - 2, end, "", way="tick")
+    yield Option(0.7, start, start + 2, "", way="tick")
     if '"' not in code and "'" not in code:
-        yield Option(0.4, start, end, f"'{code}'", _bare_class(code))
+        yield Option(0.4, start, end, f"'{code}'", _bare_class(code), way="quoted")
 
 
 def _role_marks(text: str, role: Region) -> Iterator[Option]:
@@ -208,42 +207,70 @@ def _role_marks(text: str, role: Region) -> Iterator[Option]:
     start, tick = role.start, role.inner_start - 1
     if text[start] != ":" or text[tick - 1] != ":":
         return
-    yield Option(2, tick, tick + 1, "")
-    yield Option(2, role.end - 1, role.end, "")
-    yield Option(1.5, start, start + 1, "")
-    yield Option(1.5, tick - 1, tick, "")
-    yield Option(1, tick, tick, " ")
-    yield Option(0.7, tick, tick + 1, ":")
-    yield Option(0.7, tick, role.end, f"``{text[role.inner_start : role.inner_end]}``")
-    yield Option(0.5, start, start, " " if text[start - 1] != " " else ":")
+    yield Option(2, tick, tick + 1, "", way="role")
+    yield Option(2, role.end - 1, role.end, "", way="role")
+    yield Option(1.5, start, start + 1, "", way="role")
+    yield Option(1.5, tick - 1, tick, "", way="role")
+    yield Option(1, tick, tick, " ", way="role")
+    yield Option(0.7, tick, tick + 1, ":", way="role")
+    yield Option(0.7, tick, role.end, f"``{text[role.inner_start : role.inner_end]}``", way="role")
+    yield Option(0.5, start, start, " " if text[start - 1] != " " else ":", way="role")
 
 
-@degrader(
-    "markup.emphasis_blank",
-    where=either(
-        regions("paragraph"),
-        regions("strong", "emphasis"),
-        regions("heading", "list", "code_block", "table", "quote"),
-    ),
-    does="unbalances emphasis, or gets blank lines, trailing spaces, tabs or quote marks wrong",
-    example=("You **must** stop.", "You **must stop."),
+def _code_for_word(place: Place, draw: Draw) -> Fault | None:
+    """`mutable` → `` `mutable` ``: marks of code around a plain word."""
+    sure = place.text.islower()
+    marks = "``" if place.unit.doc.format == "rst" else "`"
+    return Fault((Edit(place.start, place.end, marks + place.text + marks),)) if sure else None
+
+
+_SPANS = regions("code_span")
+
+degrader_of(
+    "markup.inline_code",
+    *option_ways(_SPANS, _of_inline_code, bare=7, tick=2.4, quoted=1, place=1.6),
+    *option_ways(regions("code_span", when=_in_rst), _of_inline_code, single=2),
+    *option_ways(regions("role"), _of_inline_code, role=2),
+    Way("added", 1, words(NOUNS), _code_for_word, "B"),
+    does="loses or confuses the marks around inline code or a role, or puts them around plain words",
+    example=("Run `make all` first.", "Run make all first."),
     recoverable="A",
-    severity=1,
+    severity=2,
+    touches={"code_span", "directive"},
+    weight=6.5,
+    english=False,
+)
+
+degrader_of(
+    "markup.heading",
+    *option_ways(regions("heading"), _of_heading, level=6, space=1, colon=0.6, bold=0.8, capitals=0.5),
+    *option_ways(regions("heading", when=_in_rst), _of_heading, underline=3),
+    does="gives a heading the wrong level, mark, case or underline",
+    example=("# Guide\n\n## Install\n\nRun it.\n", "# Guide\n\n##Install\n\nRun it.\n"),
+    recoverable="A",
+    severity=2,
+    size=1,
     weight=2.5,
     english=False,
 )
-def emphasis_blank(place: Place, draw: Draw) -> Fault | None:
+
+
+def _of_emphasis(place: Place, draw: Draw) -> Iterable[Option]:
+    return _unbalanced(place.unit.doc.text, place.data)
+
+
+def _of_paragraph(place: Place, draw: Draw) -> Iterator[Option]:
+    yield from _loose_space(place.unit, place.data, draw)
+    yield from _quote_marks_added(place.unit, place.data, draw)
+
+
+def _of_block(place: Place, draw: Draw) -> Iterator[Option]:
     unit, region = place.unit, place.data
-    if region.kind in ("strong", "emphasis"):
-        return choose(draw, _unbalanced(unit.doc.text, region))
-    if region.kind == "paragraph":
-        return choose(draw, _loose_space(unit, region, draw))
-    options = list(_blank_line_lost(unit, region))
+    yield from _blank_line_lost(unit, region)
     if region.kind == "quote":
-        options += _quote_marks_lost(unit, region, draw)
+        yield from _quote_marks_lost(unit, region, draw)
     elif region.kind == "list":
-        options += _tabs(unit, region, draw)
-    return choose(draw, options)
+        yield from _tabs(unit, region, draw)
 
 
 def _unbalanced(text: str, region: Region) -> Iterator[Option]:
@@ -251,13 +278,14 @@ def _unbalanced(text: str, region: Region) -> Iterator[Option]:
     start, end, wide = region.start, region.end, len(mark)
     if mark not in ("*", "**", "_", "__") or text[end - wide : end] != mark or text[start : start + wide] != mark:
         return
-    yield Option(3, end - wide, end, "")
-    yield Option(2, start, start + wide, "")
-    yield Option(0.7, region.inner_start, region.inner_start, " ")
-    yield Option(0.7, end - wide, end - wide, " ")
+    yield Option(3, end - wide, end, "", way="unbalanced")
+    yield Option(2, start, start + wide, "", way="unbalanced")
+    yield Option(0.7, region.inner_start, region.inner_start, " ", way="unbalanced")
+    yield Option(0.7, end - wide, end - wide, " ", way="unbalanced")
+    yield Option(1, start, end, text[region.inner_start : region.inner_end], "B", way="lost")
     if wide == 2:
-        yield Option(2, end - 1, end, "")
-        yield Option(1.5, start, start + 1, "")
+        yield Option(2, end - 1, end, "", way="unbalanced")
+        yield Option(1.5, start, start + 1, "", way="unbalanced")
 
 
 def _loose_space(unit: Unit, region: Region, draw: Draw) -> Iterator[Option]:
@@ -266,10 +294,12 @@ def _loose_space(unit: Unit, region: Region, draw: Draw) -> Iterator[Option]:
     ends = [at for at in _line_ends(text, region.start, region.end) if not text[at - 1].isspace()]
     if ends:
         at = draw.choice(ends)
-        yield Option(1, at, at, draw.choice((" ", " ", "  ", "   ")) if at == region.end else " ")
+        yield Option(1, at, at, draw.choice((" ", " ", "  ", "   ")) if at == region.end else " ", way="trailing")
     line = unit.doc.newline
     if text.startswith(line * 2, region.end) and not region.depth and region.end + 3 * len(line) < unit.end:
-        yield Option(0.7, region.end + len(line), region.end + len(line), line * draw.choice((1, 1, 2)))
+        yield Option(
+            1, region.end + len(line), region.end + len(line), line * draw.choice((1, 1, 2)), way="blank_added"
+        )
 
 
 def _line_ends(text: str, start: int, end: int) -> Iterator[int]:
@@ -291,7 +321,7 @@ def _blank_line_lost(unit: Unit, region: Region) -> Iterator[Option]:
         return
     if not QUOTE_PREFIX.match(margin(unit, region)) or not text[above:blank].strip(" \t\r\n>"):
         return
-    yield Option(3 if region.kind in ("list", "code_block") else 1.5, blank, start, "")
+    yield Option(3 if region.kind in ("list", "code_block") else 1.5, blank, start, "", way="blank_lost")
 
 
 def _quote_marks_lost(unit: Unit, region: Region, draw: Draw) -> Iterator[Option]:
@@ -300,11 +330,65 @@ def _quote_marks_lost(unit: Unit, region: Region, draw: Draw) -> Iterator[Option
     marked = [at for at in lines if text[at : at + 2] == "> "]
     if marked:
         at = draw.choice(marked)
-        yield Option(2, at, at + 2, "")
+        yield Option(2, at, at + 2, "", way="quote_lost")
 
 
 def _tabs(unit: Unit, region: Region, draw: Draw) -> Iterator[Option]:
     """A tab for the indentation of a nested list."""
     before = margin(unit, region)
     if len(before) in (2, 3, 4, 8) and not before.strip(" "):
-        yield Option(1, region.start - len(before), region.start, "\t" * max(1, len(before) // 4))
+        yield Option(1, region.start - len(before), region.start, "\t" * max(1, len(before) // 4), way="tabs")
+
+
+def _quote_marks_added(unit: Unit, region: Region, draw: Draw) -> Iterator[Option]:
+    """A quote mark before a line of plain text."""
+    text = unit.doc.text
+    lines = [at + 1 for at in range(region.start, region.end - 1) if text[at] == "\n"]
+    starts = [at for at in lines if text[at].isalpha()]
+    if starts and not region.depth:
+        at = draw.choice(starts)
+        yield Option(2, at, at, "> ", way="quote_added")
+    elif starts:
+        at = draw.choice(starts)
+        yield Option(2, at, at, draw.choice((" ", "  ", "    ")), way="indent")
+
+
+_MARKS = frozenset("*_`[]")
+
+
+def _emphasis_added(place: Place, draw: Draw) -> Fault | None:
+    """`why` → `*why*`."""
+    text = place.unit.doc.text
+    if text[place.start - 1 : place.start] in _MARKS or text[place.end : place.end + 1] in _MARKS:
+        return None
+    mark = draw.choice(("*", "*", "**", "_")) if place.unit.doc.format == "markdown" else "*"
+    return Fault((Edit(place.start, place.end, mark + place.text + mark),))
+
+
+def _sentence_on_new_line(place: Place, draw: Draw) -> Fault | None:
+    """Two sentences with a blank line, or a line break, between them that does not belong."""
+    line = place.unit.doc.newline
+    return Fault((Edit(place.start, place.end, line * 2),))
+
+
+def _spaced(place: Place, draw: Draw) -> Fault | None:
+    return Fault((Edit(place.start, place.end, "  "),))
+
+
+degrader_of(
+    "markup.emphasis_blank",
+    *option_ways(regions("strong", "emphasis"), _of_emphasis, unbalanced=3, lost=2),
+    *option_ways(regions("paragraph"), _of_paragraph, trailing=1, blank_added=1, quote_added=1, indent=1),
+    *option_ways(
+        regions("heading", "list", "code_block", "table", "quote"), _of_block, blank_lost=2, quote_lost=1, tabs=0.5
+    ),
+    Way("added", 1, words(NOUNS | word_set("not all must only always never this any same both")), _emphasis_added, "B"),
+    Way("parted", 0.5, pattern(r"(?<=[a-z]\.) (?=[A-Z])"), _sentence_on_new_line, "B"),
+    Way("double_space", 0.5, pattern(r"(?<=[a-z.,]) (?=[A-Za-z])"), _spaced, "A"),
+    does="unbalances, loses or adds emphasis; gets blank lines, spaces, tabs or quote marks wrong",
+    example=("You **must** stop.", "You **must stop."),
+    recoverable="A",
+    severity=1,
+    weight=2.5,
+    english=False,
+)

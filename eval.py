@@ -95,6 +95,13 @@ def _model_options(group: Callable[..., None]) -> None:
           "in pieces (none: as the adapter was trained, or 512)")  # fmt: skip
     group("--temperature", type=number(0), default=0.0, metavar="T", help="0: the likeliest token; else sampled")
     group("--top_p", type=number(1e-6, 1), default=1.0, metavar="P", help="sample from the likeliest P of probability")
+    group(
+        "--keep_bias",
+        type=number(0),
+        default=0.0,
+        metavar="B",
+        help="nats by which a change must be likelier than going on with the input: more gives fewer, surer changes",
+    )
     group("--attention", choices=("auto", "sdpa", "eager"), default="auto", help="how attention is computed")
     group("--device_map", default="auto", metavar="DEVICE", help="auto: this process's device; or cpu, cuda, cuda:1")
     group("--trust_remote_code", action="store_true", help="run code that comes with the model")
@@ -262,7 +269,7 @@ def answer_by_model(options: argparse.Namespace, chosen: Chosen) -> Answers | No
         bits=options.bits,
         window=options.max_length,
         batch=options.batch,
-        sampling=Sampling(options.temperature, options.top_p, options.seed),
+        sampling=Sampling(options.temperature, options.top_p, options.seed, options.keep_bias),
         guarded=not options.no_guard,
         device_map=options.device_map,
         attention=options.attention,

@@ -23,7 +23,6 @@ SEVERITIES: dict[str, float | None] = {"light": 1.2, "medium": None, "heavy": 6.
 """Mean number of errors in a text of up to 2,000 characters; None: as the profile says. Longer texts get more."""
 
 _ROUNDS = 12
-_PLACES_PER_TRY = 3
 _HARD_TOKEN = re.compile(
     r"[a-z]+://[^\s<>()\[\]\"'`]+"  # URLs
     r"|(?<![\w-])--?[A-Za-z][\w-]*"  # flags
@@ -192,7 +191,7 @@ class Degradation:
         return kinds
 
     def _add_fault(self, item: Degrader, draw: Draw, chosen: list[_Chosen], single: bool) -> bool:
-        for _ in range(_PLACES_PER_TRY):
+        for _ in range(item.tries):
             place = item.where.pick(self.unit, draw)
             if place is None:
                 self.without_place.add(item)

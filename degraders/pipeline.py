@@ -121,8 +121,12 @@ class Degrade:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        room = (round(_ROOM * size) for size in settings.profile.sizes)
+        self.sizes = (settings.max_chars,) if settings.max_chars else tuple(room)
+        self.longest = 8 * max(self.sizes)
 
     def __call__(self, jobs: Sequence[tuple[Job, str]]) -> Batch:
+        plan = _plan(self.settings)
         batch = Batch()
         lines: list[bytes] = []
         for job, split in jobs:
@@ -130,11 +134,11 @@ class Degrade:
             if isinstance(source, Skip):
                 batch.rejects["changed while it was read"] += 1
                 continue
-            lines += self._document(source, split, batch)
+            lines += self._document(source, split, plan, batch)
         batch.lines = b"".join(lines)
         return batch
 
-    def _document(self, source: Source, split: str, batch: Batch) -> Iterator[bytes]:
+    def _document(self, source: Source, split: str, plan: Plan, batch: Batch) -> Iterator[bytes]:
         try:
             found = self._units(source)
         except Exception as error:  # one odd text must not cost all the others
@@ -144,7 +148,7 @@ class Degrade:
         for unit in found:
             batch.counts["units"] += 1
             reason = self._unfit(unit)
-            variants = None if reason else self._variants(unit, batch)
+            variants = None if reason else self._variants(unit, plan, batch)
             if variants is None:
                 batch.rejects[reason or "unit: a fault of this tool"] += 1
             else:
@@ -152,24 +156,18 @@ class Degrade:
 
     def _units(self, source: Source) -> list[Unit]:
         doc = parse(source.text, doc_id=source.doc_id, format=source.format)
-        return units(doc, unit=self.settings.unit, max_chars=self._sizes())[: self.settings.max_units]
-
-    def _sizes(self) -> tuple[int, ...]:
-        if self.settings.max_chars:
-            return (self.settings.max_chars,)
-        return tuple(round(_ROOM * size) for size in self.settings.profile.sizes)
+        return units(doc, unit=self.settings.unit, max_chars=self.sizes)[: self.settings.max_units]
 
     def _unfit(self, unit: Unit) -> str | None:
-        longest = 8 * max(self._sizes())
-        if self.settings.unit == "section" and unit.end - unit.start > longest:
-            return f"unit: a block of over {longest:,} characters"
+        if self.settings.unit == "section" and unit.end - unit.start > self.longest:
+            return f"unit: a block of over {self.longest:,} characters"
         if len(unit.words.texts) < self.settings.min_words:
             return f"unit: under {self.settings.min_words} words of prose"
         return None
 
-    def _variants(self, unit: Unit, batch: Batch) -> list[Variant | None] | None:
+    def _variants(self, unit: Unit, plan: Plan, batch: Batch) -> list[Variant | None] | None:
         """The variants of a unit; None, and a warning, where a degrader fails on it."""
-        degradation = Degradation(unit, _plan(self.settings))
+        degradation = Degradation(unit, plan)
         try:
             return [degradation.variant(number) for number in range(self.settings.n_per_doc)]
         except Exception as error:  # as above

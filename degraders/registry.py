@@ -23,6 +23,7 @@ from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.errors import UserError
 
+PLACES_PER_TRY = 3
 FAMILIES = ("spelling", "grammar", "style", "markup", "structure", "content", "code", "encoding", "llm")
 
 
@@ -174,7 +175,8 @@ class Degrader:
     `recoverable` is the class (A–D) of a span that passes the hard-token gate, `severity` 1 (annoys) to 3 (blocks),
     `touches` the protected kinds it may change, `size` 0 for words, 1 for lines, 2 for blocks (larger ones claim
     their place first), `weight` how often it is drawn, `english` whether it needs English prose. A problem that has
-    several `ways` of its own is drawn by these, each a degrader of the same name.
+    several `ways` of its own is drawn by these, each a degrader of the same name. `tries` is the number of places that
+    are tried before another kind of error is drawn: 1 where `what` itself goes on to the next place.
     """
 
     name: str
@@ -191,6 +193,7 @@ class Degrader:
     family: str = field(init=False)
     way: str = ""
     ways: tuple[Degrader, ...] = ()
+    tries: int = PLACES_PER_TRY
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "family", self.name.partition(".")[0])
@@ -247,6 +250,7 @@ class Way(NamedTuple):
     where: Finder
     what: What
     recoverable: str | None = None
+    tries: int = PLACES_PER_TRY
 
 
 def degrader_of(
@@ -268,6 +272,7 @@ def degrader_of(
         Degrader(
             *(name, way.where, way.what, does, example, way.recoverable or recoverable, *settings),
             *(weight * way.share / total, english, way.name),
+            tries=way.tries,
         )
         for way in ways
     )

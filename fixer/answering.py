@@ -64,6 +64,7 @@ class Asked:
             "temperature": sampling.temperature,
             "top_p": sampling.top_p if sampling.temperature else 1.0,
             "sampling_seed": sampling.seed if sampling.temperature else None,
+            "keep_bias": sampling.keep_bias,
             "guard": self.guarded,
         }
 
@@ -96,7 +97,8 @@ def fingerprint(folder: Path) -> str:
 def load(asked: Asked, device: torch.device) -> tuple[Any, Any, Style]:
     """Model, tokenizer and prompt style of an adapter's folder or of a plain model, which is asked for the whole text.
 
-    UserError if it is not to be had, or if it was trained to write errors.
+    UserError if it is not to be had, if it was trained to write errors, or if its answers do not follow their text,
+    which a bias towards keeping it asks for.
     """
     settings: dict[str, Any] = {
         "bits": asked.bits,
@@ -114,6 +116,10 @@ def load(asked: Asked, device: torch.device) -> tuple[Any, Any, Style]:
         model = load_base(name, **settings)
     if style.direction != "repair":
         raise UserError(f"{asked.model}: was trained to write errors (--direction degrade); what is scored is repairs")
+    if asked.sampling.keep_bias and style.target_format != "good_only":
+        raise UserError(
+            f"--keep_bias: {asked.model} answers in {style.target_format}, which follows no text; leave it out"
+        )
     return model, tokenizer, style
 
 

@@ -6,7 +6,8 @@ no answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 NEAR = 48
 """Tokens around the expected place where the last two tokens are looked for first."""
@@ -37,6 +38,12 @@ class Drafter:
     def guess(self, most: int) -> list[int]:
         """At most so many tokens; fewer after each miss, none once the answer has left the source."""
         return self._source[self._at : self._at + (most >> self._misses)]
+
+    def follows(self, drafted: int) -> Iterator[tuple[int, int]]:
+        """The places of a draft of that length, and the one behind it, at which an answer that confirms it up to there
+        follows the source, with the token that the source has there."""
+        ahead = enumerate(self._source[self._at : self._at + drafted + 1])
+        return ahead if not self._misses else islice(ahead, 1, None)
 
     def saw(self, token: int, text: str) -> None:
         """The answer goes on with this token, `text` in the vocabulary."""

@@ -46,11 +46,17 @@ class Generated(NamedTuple):
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a token is chosen: the likeliest at temperature 0, else drawn from the likeliest `top_p` of probability."""
+    """How a token is chosen: the likeliest at temperature 0, else drawn from the likeliest `top_p` of probability.
+
+    `keep_bias` is added to the logit of the token with which an answer that follows its source goes on following it:
+    only what is that much surer (in nats) is changed. GECToR's confidence bias (Omelianchuk et al. 2020), for a model
+    that writes tokens.
+    """
 
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 42
+    keep_bias: float = 0.0
 
 
 class RaggedCache(Cache):
@@ -209,6 +215,7 @@ class Generator:
         self._place(cache, 0, slots, reach)
         inputs = self._inputs(ids, positions, slots, reach)
         logits = self._base()(**inputs, past_key_values=cache, use_cache=True).logits
+        self._favour_source(logits, rows, drafts)
         for row, draft, chosen in zip(rows, drafts, self._choose(logits, rows), strict=True):
             self._accept(row, draft, chosen)
 
@@ -231,6 +238,14 @@ class Generator:
             "position_ids": positions.to(self._device),
             "attention_mask": self._masks(slots.to(self._device), width, self._model.dtype),
         }
+
+    def _favour_source(self, logits: Tensor, rows: Sequence[_Row], drafts: Sequence[Sequence[int]]) -> None:
+        """Add the bias, in place, at each position of a draft and behind it, where the answer follows its source."""
+        if not self._sampling.keep_bias:
+            return
+        for of_row, row, draft in zip(logits, rows, drafts, strict=True):
+            for place, token in row.drafter.follows(len(draft)):
+                of_row[place, token] += self._sampling.keep_bias
 
     def _choose(self, logits: Tensor, rows: Sequence[_Row]) -> list[list[int]]:
         """The model's token at each position (rows, tokens)."""

@@ -105,6 +105,38 @@ def test_the_answers_are_those_of_plain_greedy_decoding(model: Any, cases: Any, 
     assert [(made[index].text, made[index].end) for index in range(len(requests))] == wanted
 
 
+def kept(model: Any, request: Request, bias: float) -> list[int]:
+    """Greedy decoding that prefers the source, a token at a time and with nothing cached."""
+    drafter, tokens = Drafter(request.source, Words().convert_ids_to_tokens(request.source), END), list[int]()
+    while len(tokens) < request.limit and END not in tokens and not runs_away(tokens, request.source):
+        with torch.no_grad():
+            logits = model(torch.tensor([[*request.prompt, *tokens]])).logits[0, -1]
+        for _, token in drafter.follows(0):
+            logits[token] += bias
+        tokens.append(int(logits.argmax()))
+        drafter.saw(tokens[-1], Words().convert_ids_to_tokens(tokens[-1]))
+    return tokens
+
+
+@pytest.mark.parametrize("bias", [3.0, 30.0])
+@pytest.mark.parametrize(("batch", "drafts"), [(1, 0), (3, 4), (8, 16)])
+def test_a_bias_keeps_the_source_whatever_batch_and_drafts(
+    model: Any, cases: Any, bias: float, batch: int, drafts: int
+) -> None:
+    requests, _ = cases
+    sampling = Sampling(keep_bias=bias)
+    made = dict(Generator(model, Words(), stop=[END], batch=batch, drafts=drafts, sampling=sampling)(requests))
+    found = [(made[index].text, made[index].end) for index in range(len(requests))]
+    assert found == [ends(kept(model, request, bias), request.source) for request in requests]
+
+
+def test_a_bias_beyond_measure_gives_the_source_back(model: Any, cases: Any) -> None:
+    sources = [[token for token in request.source if token != END] for request in cases[0]]
+    requests = [Request(asked.prompt, source, len(source) + 1) for asked, source in zip(cases[0], sources, strict=True)]
+    made = dict(Generator(model, Words(), stop=[END], sampling=Sampling(keep_bias=1e4))(requests))
+    assert all(made[at].text == Words().decode(request.source) for at, request in enumerate(requests))
+
+
 def test_drafts_save_forward_passes(model: Any, cases: Any) -> None:
     requests, _ = cases
     passes = {drafts: forward_passes(model, requests, drafts) for drafts in (0, 16)}

@@ -116,7 +116,7 @@ def rule_way(
 ) -> Way:
     """A way of going wrong by a rule: the words that set it off, in lower case or as they stand if `exact`."""
     vocabulary = frozenset(triggers)
-    return Way(name, share, words(vocabulary, exact=exact), _Onwards(vocabulary, rule, exact), class_)
+    return Way(name, share, words(vocabulary, exact=exact), _Onwards(vocabulary, rule, exact), class_, tries=1)
 
 
 def word_set(text: str) -> frozenset[str]:

@@ -31,6 +31,7 @@ from typing import Any, TypeAlias
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+import contest  # noqa: E402
 import numpy as np  # noqa: E402
 
 from degraders import calibrate, pairs, profiles, realism  # noqa: E402
@@ -67,7 +68,8 @@ def main() -> int:
     parser.add_argument("--textattack", metavar="PYTHON", help="interpreter of an environment with textattack")
     parser.add_argument("--table", action="store_true", help="print the distributions side by side too")
     options = parser.parse_args()
-    seen, held_out = halves(list(pairs.read(options.pairs)), everything=options.profile is not None)
+    found = list(pairs.read(options.pairs))
+    seen, held_out = ([], found) if options.profile else contest.halves(found, lambda pair: pair.group)
     reads = calibrate.read_fixes(held_out)
     print(f"{len(seen)} pairs to calibrate on, {len(reads)} of {projects(reads)} other projects to compare with")
     if options.profile:
@@ -77,18 +79,6 @@ def main() -> int:
     for lossy, only in ((True, "all errors"), (False, "errors that the text repairs")):
         compare(reads, profile, lossy=lossy, title=only, peers=peers(options.textattack), show_table=options.table)
     return 0
-
-
-def halves(found: Sequence[pairs.Pair], *, everything: bool) -> tuple[list[pairs.Pair], list[pairs.Pair]]:
-    """The pairs of some owners and those of the others, about as many; none and all if `everything`."""
-    owners: dict[str, list[pairs.Pair]] = {}
-    for pair in found:
-        owners.setdefault(pair.group.partition("/")[0], []).append(pair)
-    sides: tuple[list[pairs.Pair], list[pairs.Pair]] = ([], [])
-    for owner in sorted(owners, key=lambda name: (-len(owners[name]), name)):
-        smaller = 1 if everything or len(sides[1]) < len(sides[0]) else 0
-        sides[smaller].extend(owners[owner])
-    return sides
 
 
 def projects(reads: Sequence[calibrate.Read]) -> int:

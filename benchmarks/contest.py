@@ -1,4 +1,4 @@
-"""What the benchmarks of models share: contenders that each run in a process of their own."""
+"""What the benchmarks share: contenders that each run in a process of their own, projects divided by owner."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def add_options(parser: argparse.ArgumentParser, contenders: Iterable[str]) -> None:
@@ -39,3 +41,14 @@ def peak_gb() -> float:
     """The peak memory of this process from the start of its program, which getrusage does not tell (Linux)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024 / 1e9
+
+
+def halves(found: Sequence[T], project: Callable[[T], str]) -> tuple[list[T], list[T]]:
+    """What belongs to the projects (`owner/name`) of some owners, and to those of the others: about as much."""
+    owners: dict[str, list[T]] = {}
+    for one in found:
+        owners.setdefault(project(one).partition("/")[0], []).append(one)
+    sides: tuple[list[T], list[T]] = ([], [])
+    for owner in sorted(owners, key=lambda name: (-len(owners[name]), name)):
+        sides[len(sides[1]) < len(sides[0])].extend(owners[owner])
+    return sides

@@ -1,0 +1,450 @@
+#!/usr/bin/env python3
+"""What pairs are worth: fixers trained on this project's pairs and on other libraries' noise, on errors of real people.
+
+    python benchmarks/bench_worth.py --docs DOCS --real real_pairs.jsonl --model google/gemma-3-270m --work worth
+
+For each source of pairs and each seed: pairs of the same good documents, with as many target tokens as
+`--target_tokens` says, train the same model in 4 bits with the same recipe, once over the pairs; then eval.py measures
+the fixer on real pairs (`bad`, `good`, `edits`, `repo`, `recoverable`) and on real texts that are to be left alone.
+
+- `realistic`: data_prep.py, its profile calibrated on the owners to tune on alone; `uniform`: every degrader as likely;
+  `surface`: spelling, grammar, punctuation and capitals alone;
+- `nlpaug-keyboard`, `nlpaug-spelling`, `textattack`: what these libraries make of the words of prose in the same texts,
+  as many errors in each as `realistic` has there; textattack wants an environment of its own (`--textattack PYTHON`);
+- `none`: the model as it is; `copy`: the text as it is;
+- `codespell`, `languagetool`, `harper`: their first suggestions, applied unseen (`--tools PYTHON`, an environment with
+  benchmarks/requirements-tools.txt).
+
+The real pairs are divided by owner. What is tuned sees one part; `--held_out` asks the other one, too. A variant,
+`--variant 'edits=--train_target_format edits'`, is `realistic` with other options of data_prep.py or train_qlora.py, on
+the part to tune on alone. What is done is not done again: after an interruption, the same command goes on, and one with
+more sources, seeds or variants adds to it. The figures stand in WORK/worth.md, .json and .png after every run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import steps  # noqa: E402
+import worth_pairs  # noqa: E402
+import worth_tables  # noqa: E402
+
+import data_prep  # noqa: E402
+from degraders import __version__, command  # noqa: E402
+from degraders.output import digest, write_text  # noqa: E402
+from degraders.registry import all_degraders  # noqa: E402
+
+TUNING, HELD_OUT = "tuning", "held_out"
+SURFACE = "spelling grammar.punctuation grammar.capitalisation grammar.agreement grammar.article_preposition"
+OURS = {"realistic": (), "uniform": (), "surface": ("--degraders", *SURFACE.split())}
+NOISE = ("nlpaug-keyboard", "nlpaug-spelling", "textattack")
+UNTRAINED = ("none", "copy")
+TOOLS = ("codespell", "languagetool", "harper")
+SOURCES = ("realistic", *NOISE[:1], *UNTRAINED, *TOOLS, "uniform", "surface", *NOISE[1:])
+RECIPE = "--epochs 1 --learning_rate 5e-4"
+IDENTITY_RATE = 0.05
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where pairs come from; `data` and `training` are options of data_prep.py and train_qlora.py beside the usual."""
+
+    name: str
+    data: tuple[str, ...] = ()
+    training: tuple[str, ...] = ()
+    variant: bool = False
+
+    @property
+    def trained(self) -> bool:
+        return self.variant or self.name in (*OURS, *NOISE)
+
+
+class Task(NamedTuple):
+    """A source with a seed; what needs none, since nothing is drawn, has None."""
+
+    source: Source
+    seed: int | None
+
+    @property
+    def name(self) -> str:
+        return self.source.name if self.seed is None else f"{self.source.name}-{self.seed}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = build_parser()
+    options = parser.parse_args(argv)
+    unknown = [name for name in options.sources if name not in SOURCES]
+    if unknown:
+        parser.error(f"--sources {unknown[0]}: is none; there are {', '.join(SOURCES)}")
+    return command.run(parser.prog, lambda: bench(options), lambda: f"the same command goes on in {options.work}")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    whole = command.whole
+    parser.add_argument("--docs", type=Path, required=True, help="good documents, a folder")
+    parser.add_argument("--real", type=Path, required=True, help="real pairs, JSONL")
+    parser.add_argument("--model", required=True, help="base model: a folder, or its name on the hub")
+    parser.add_argument("--work", type=Path, required=True, help="folder of all that is made")
+    parser.add_argument("--target_tokens", type=whole(1), default=60_000, help="budget of a run (default: %(default)s)")
+    parser.add_argument("--seeds", type=_numbers, default=[1, 2], help="with commas (default: 1,2)")
+    parser.add_argument("--sources", type=command.names, default=list(SOURCES), help="with commas (default: all)")
+    parser.add_argument("--variant", type=_variant, action="append", default=[], help="NAME='options', any number")
+    parser.add_argument("--recipe", default=RECIPE, help="options of train_qlora.py for all (default: %(default)s)")
+    parser.add_argument("--n_per_doc", type=whole(1), default=1, help="variants of a text (default: %(default)s)")
+    parser.add_argument(
+        "--textattack", type=_interpreter, metavar="PYTHON", help="interpreter of an environment with textattack"
+    )
+    parser.add_argument(
+        "--tools", type=_interpreter, metavar="PYTHON", help="interpreter of an environment with the tools"
+    )
+    parser.add_argument("--held_out", action="store_true", help="ask the owners that nothing was tuned on, too")
+    parser.add_argument("--texts", type=whole(1), default=150, help="real pairs that are asked (default: %(default)s)")
+    parser.add_argument("--clean", type=whole(1), default=100, help="texts to be left alone (default: %(default)s)")
+    parser.add_argument("--max_chars", type=whole(1), default=1200, help="longest text asked (default: %(default)s)")
+    parser.add_argument(
+        "--recoverable", type=command.names, default=["text"], help="which real pairs are asked (default: text)"
+    )
+    parser.add_argument("--threads", type=whole(1), default=1, help="threads of a run (default: %(default)s)")
+    parser.add_argument("--jobs", type=whole(1), default=1, help="runs at once (default: %(default)s)")
+    parser.add_argument("--debug_tiny", action="store_true", help="a tiny model made on the spot, a few steps")
+    return parser
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
+
+
+def _variant(text: str) -> Source:
+    """`NAME='options'`: each option goes to data_prep.py if that knows it, else to train_qlora.py."""
+    name, equals, rest = text.partition("=")
+    if not equals or not re.fullmatch(r"[\w.]+", name) or name in SOURCES:
+        raise argparse.ArgumentTypeError(f"{text!r}: write NAME='--option value ...' with a name of its own")
+    groups: list[list[str]] = []
+    for word in shlex.split(rest):
+        if word.startswith("--") or not groups:
+            groups.append([])
+        groups[-1].append(word)
+    parser = data_prep.build_parser()
+    known = [not parser.parse_known_args(group)[1] for group in groups]
+    data, training = (
+        tuple(word for group, of_data in zip(groups, known, strict=True) if of_data is side for word in group)
+        for side in (True, False)
+    )
+    return Source(name, data, training, variant=True)
+
+
+def _interpreter(text: str) -> str:
+    """The path of an interpreter; a link stays one, for that is what makes an environment of it."""
+    found = shutil.which(text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r}: there is no such program")
+    return str(Path(found).absolute())
+
+
+def bench(options: argparse.Namespace) -> None:
+    """Divide the real pairs, make all pairs, then train and ask one source after the other."""
+    options.work.mkdir(parents=True, exist_ok=True)
+    worth = Worth(options)
+    worth.divide()
+    tasks = list(worth.tasks())
+    for task in tasks:
+        if task.source.trained:
+            worth.pairs(task)
+    runs: dict[Task, list[worth_tables.Run]] = {}
+    with ThreadPoolExecutor(options.jobs) as pool:
+        waiting = {pool.submit(worth.run, task): task for task in tasks}
+        try:
+            for done in as_completed(waiting):
+                runs[waiting[done]] = done.result()
+                report(worth, [run for task in tasks for run in runs.get(task, [])])
+                print(f"{waiting[done].name}: done", file=sys.stderr, flush=True)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    print((options.work / "worth.md").read_text(encoding="utf-8"))
+
+
+class Worth:
+    """The steps of the benchmark in its folder; all paths are relative to it, so that it may move."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.work: Path = options.work.resolve()
+        self.docs, self.real = options.docs.resolve(), options.real.resolve()
+        self.model = str(Path(options.model).resolve()) if Path(options.model).exists() else options.model
+        self.digests = {"docs": digest_of(self.docs), "real": digest(self.real), "code": digest_of(ROOT / "degraders")}
+        self._tokens: Callable[[str], int] | None = None
+
+    def tasks(self) -> Iterator[Task]:
+        """What is to be run, seed by seed; what needs an environment that is not there is left out, with a word."""
+        options = self.options
+        named = [Source(name, OURS.get(name, ())) for name in options.sources]
+        for seed in options.seeds:
+            for source in (*named, *options.variant):
+                if not source.trained and seed != options.seeds[0]:
+                    continue
+                need = "textattack" if source.name == "textattack" else "tools" if source.name in TOOLS else ""
+                if need and not getattr(options, need):
+                    print(f"{source.name}: left out, --{need} names no interpreter", file=sys.stderr)
+                    continue
+                yield Task(source, seed if source.trained else None)
+
+    # Pairs
+
+    def divide(self) -> None:
+        """The real pairs to tune on and to hold out, in files; the profiles made from the former."""
+        options = self.options
+        sizes = {"errors": options.texts, "clean": options.clean, "recoverable": options.recoverable}
+        sizes["max_chars"] = options.max_chars
+        folder = self.work / "real"
+
+        def divide() -> float:
+            parts = worth_pairs.divided(worth_pairs.read(self.real), **sizes)
+            for name, part in zip((TUNING, HELD_OUT), parts, strict=True):
+                for kind, rows in part._asdict().items():
+                    worth_pairs.write(folder / f"{name}.{kind}.jsonl", rows)
+            return 0.0
+
+        steps.once(self.work / "real.json", {"real": self.digests["real"], **sizes}, folder, divide)
+        seen = folder / f"{TUNING}.all.jsonl"
+        profile = self.work / "profiles" / "realistic.json"
+
+        def calibrate() -> float:
+            arguments = ["--calibrate", str(seen.relative_to(self.work)), "--output", "profiles/realistic.json"]
+            profile.parent.mkdir(exist_ok=True)
+            return steps.script("data_prep.py", arguments, self.work, self.work / "logs" / "profile.log")
+
+        signature = {"pairs": digest(seen), "code": self.digests["code"]}
+        steps.once(self.work / "profiles.json", signature, profile.parent, calibrate)
+        write_text(profile.with_name("uniform.json"), flat(profile))
+
+    def pairs(self, task: Task) -> None:
+        """The pairs that a run learns from, in pairs/NAME.jsonl."""
+        source, seed = task.source, task.seed or 0
+        product = self.work / "pairs" / f"{task.name}.jsonl"
+        base = self._made(source if source.name not in NOISE else Source("realistic"), seed)
+        budget = {"target_tokens": self.options.target_tokens, "model": self.model, "tiny": self.options.debug_tiny}
+        signature = {"rows": digest(base), **budget, "code": digest(Path(__file__).with_name("noise.py"))}
+
+        def make() -> float:
+            rows = worth_pairs.within_budget(worth_pairs.read(base), self.tokens, self.options.target_tokens, seed)
+            seconds = 0.0
+            if source.name in NOISE:
+                rows, seconds = self._noise(source.name, rows, seed)
+            worth_pairs.write(product, rows)
+            return seconds
+
+        steps.once(product.with_suffix(".json"), signature, product, make)
+
+    def _made(self, source: Source, seed: int) -> Path:
+        """All pairs that data_prep.py makes of the documents."""
+        name = f"pairs/all/{source.name}-{seed}.jsonl"
+        profile = "uniform" if source.name == "uniform" else "realistic"
+        arguments = ["--output", name, "--seed", str(seed), "--profile", f"profiles/{profile}.json", "--force"]
+        arguments += ["--n-per-doc", str(self.options.n_per_doc), "--identity-rate", str(IDENTITY_RATE), *source.data]
+        signature = {"arguments": arguments, "docs": self.digests["docs"], "code": self.digests["code"]}
+        signature["profile"] = digest(self.work / "profiles" / f"{profile}.json")
+        product = self.work / name
+        product.parent.mkdir(parents=True, exist_ok=True)
+
+        def make() -> float:
+            asked = ["--input", str(self.docs), "--workers", "1", *arguments]
+            return steps.script(
+                "data_prep.py", asked, self.work, self.work / "logs" / f"pairs-{source.name}-{seed}.log"
+            )
+
+        steps.once(product.with_name(f"{source.name}-{seed}.step.json"), signature, product, make)
+        return product
+
+    def _noise(self, library: str, rows: list[worth_pairs.Row], seed: int) -> tuple[list[worth_pairs.Row], float]:
+        """The rows with another library's errors in place of ours, and the CPU-seconds that it took."""
+        folder = self.work / "noise"
+        asked, answered = folder / f"{library}-{seed}.words.jsonl", folder / f"{library}-{seed}.errors.jsonl"
+        questions = [worth_pairs.words_to_misspell(row, seed) for row in rows]
+        worth_pairs.write(asked, (question for _, question in questions))
+        python = self.options.textattack if library == "textattack" else sys.executable
+        log = self.work / "logs" / f"noise-{library}-{seed}.log"
+        streams: dict[str, Any] = {"python": python, "source": asked, "output": answered}
+        seconds = steps.script("benchmarks/noise.py", [library, str(seed)], folder, log, **streams)
+        made: list[Any] = [json.loads(line) for line in answered.read_text(encoding="utf-8").splitlines()]
+        together = zip(rows, questions, made, strict=True)
+        return [worth_pairs.misspelt(row, places, found) for row, (places, _), found in together], seconds
+
+    def tokens(self, text: str) -> int:
+        """How many tokens the model makes of a text."""
+        if self._tokens is None:
+            from fixer.encoding import text_ids
+            from fixer.loading import TINY, load_tokenizer
+
+            tokenizer = load_tokenizer(TINY if self.options.debug_tiny else self.model)
+            self._tokens = lambda text: len(text_ids(tokenizer, text))
+        return self._tokens(text)
+
+    # Runs
+
+    def run(self, task: Task) -> list[worth_tables.Run]:
+        """Train, if there is something to train, and ask; the figures by part."""
+        training = self._train(task) if task.source.trained else 0.0
+        parts = [TUNING, HELD_OUT] if self.options.held_out and not task.source.variant else [TUNING]
+        system = "unguarded" if task.source.name in TOOLS else "model"
+        found = []
+        for part in parts:
+            (errors, first), (clean, second) = (self._asked(task, part, kind) for kind in ("errors", "clean"))
+            seconds = first + second
+            found.append(
+                worth_tables.Run(
+                    task.source.name, task.seed, part, errors, clean, system, training, seconds, task.source.variant
+                )
+            )
+        return found
+
+    def _train(self, task: Task) -> float:
+        """The adapter in runs/NAME/adapter; its CPU-seconds."""
+        options, folder = self.options, self.work / "runs" / task.name
+        name = f"pairs/{task.name}.jsonl"
+        base = [] if options.debug_tiny else ["--base_model", self.model]
+        arguments = [*base, "--seed", str(task.seed), "--threads", str(options.threads), "--validation_share", "0"]
+        arguments += [*shlex.split(options.recipe), *task.source.training, *(["--debug_tiny"] * options.debug_tiny)]
+        adapter = folder / "adapter"
+
+        def train() -> float:
+            go_on = ["--resume"] if adapter.is_dir() and any(adapter.iterdir()) else []
+            asked = ["--dataset", name, "--save_dir", f"runs/{task.name}/adapter", "--save_every", "20", *go_on]
+            log = self.work / "logs" / f"{task.name}.log"
+            return steps.script("train_qlora.py", [*asked, *arguments], self.work, log, threads=options.threads)
+
+        signature = {"arguments": arguments, "pairs": digest(self.work / name)}
+        return steps.once(folder / "adapter.json", signature, adapter, train)
+
+    def _asked(self, task: Task, part: str, kind: str) -> tuple[dict[str, Any], float]:
+        """eval.py's summary of a run's answers to the pairs of a part, and the CPU-seconds that answering took."""
+        options = self.options
+        where = f"runs/{task.name}/{part}.{kind}"
+        asked, folder = self.work / "real" / f"{part}.{kind}.jsonl", self.work / where
+        arguments = ["--dataset", f"real/{part}.{kind}.jsonl", "--split", "all", "--embedding_model", "none"]
+        signature: dict[str, Any] = {"arguments": arguments, "pairs": digest(asked), "version": __version__}
+        if task.source.name in TOOLS:
+            what = ["--predictions", f"{where}/answers.jsonl"]
+            signature["tool"] = digest(Path(__file__).with_name("correctors.py"))
+        elif task.source.trained:
+            what = ["--model", f"runs/{task.name}/adapter", "--threads", str(options.threads)]
+            signature["model"] = digest(self.work / "runs" / task.name / "adapter" / "adapter_model.safetensors")
+        else:
+            model = "debug-tiny" if options.debug_tiny else self.model
+            what = ["--model", "copy" if task.source.name == "copy" else model, "--threads", str(options.threads)]
+
+        def answer() -> float:
+            folder.mkdir(parents=True, exist_ok=True)
+            log, seconds = self.work / "logs" / f"{task.name}.log", 0.0
+            if task.source.name in TOOLS:
+                streams: dict[str, Any] = {"python": options.tools, "source": asked, "output": folder / "answers.jsonl"}
+                seconds = steps.script("benchmarks/correctors.py", [task.source.name], folder, log, **streams)
+            told = [*arguments, *what, "--out", f"{where}/results.csv"]
+            scored = steps.script("eval.py", told, self.work, log, threads=options.threads)
+            return seconds or scored
+
+        signature["what"] = what
+        seconds = steps.once(folder.with_name(f"{part}.{kind}.json"), signature, folder, answer)
+        return json.loads((folder / "results.summary.json").read_text(encoding="utf-8")), seconds
+
+
+def flat(profile: Path) -> str:
+    """The profile with every degrader as likely as the others, each of its ways too."""
+    content = json.loads(profile.read_text(encoding="utf-8"))
+    ways = {way.key: 1 / len(item.drawn) for item in all_degraders().values() for way in item.drawn}
+    return json.dumps({**content, "origin": "every degrader as likely", "weights": ways}, indent=2) + "\n"
+
+
+def digest_of(folder: Path) -> str:
+    """The SHA-256 of the names and contents of all files in a folder."""
+    found = sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+        found.update(f"{path.relative_to(folder).as_posix()} {digest(path)}\n".encode())
+    return found.hexdigest()
+
+
+# What is written
+
+
+def report(worth: Worth, runs: Sequence[worth_tables.Run]) -> None:
+    """The tables, the chart and, last, all figures with their options and digests."""
+    options, work = worth.options, worth.work
+    sections = [f"# What pairs are worth\n\n{told(worth)}"]
+    for part, title in ((TUNING, "Owners to tune on"), (HELD_OUT, "Owners held out")):
+        if found := worth_tables.rows(runs, part):
+            sections.append(f"## {title}\n\n{worth_tables.main_table(found)}\n\n{worth_tables.label_table(found)}")
+            worth_tables.draw(work / f"worth.{part}.png", found, title)
+    if found := worth_tables.rows(runs, TUNING, ablation=True):
+        found = [*(row for row in worth_tables.rows(runs, TUNING) if row.source == "realistic"), *found]
+        tables = worth_tables.main_table(found), worth_tables.label_table(found)
+        sections.append("## One change at a time\n\n" + "\n\n".join(tables))
+    write_text(work / "worth.md", "\n\n".join(sections) + "\n")
+    content = {
+        "tool": "bench_worth.py",
+        "version": __version__,
+        "options": {name: plain(value) for name, value in vars(options).items() if name != "variant"},
+        "variants": {one.name: shlex.join([*one.data, *one.training]) for one in options.variant},
+        "digests": worth.digests,
+        "runs": [recorded(work, run) for run in runs],
+    }
+    write_text(work / "worth.json", json.dumps(content, indent=1) + "\n")
+
+
+def told(worth: Worth) -> str:
+    """What was done, in two sentences."""
+    options = worth.options
+    kinds = ", ".join(options.recoverable)
+    return (
+        f"{Path(options.model).name} in 4 bits, {options.target_tokens:,} target tokens a run, `{options.recipe}`, "
+        f"seeds {', '.join(map(str, options.seeds))}. Asked: {options.texts} real pairs ({kinds}) and {options.clean} "
+        f"texts to be left alone, up to {options.max_chars:,} characters each, projects by turns; answers guarded, "
+        "those of the tools as they are."
+    )
+
+
+def recorded(work: Path, run: worth_tables.Run) -> dict[str, Any]:
+    """A run with what made it and all of its figures."""
+    name = run.source if run.seed is None else f"{run.source}-{run.seed}"
+    trained = work / "runs" / name / "adapter" / "train_manifest.json"
+    manifest = json.loads(trained.read_text(encoding="utf-8")) if trained.exists() else {}
+    pairs = work / "pairs" / f"{name}.jsonl"
+    return {
+        "source": run.source,
+        "seed": run.seed,
+        "part": run.part,
+        "cpu_seconds": {"training": round(run.training, 1), "answering": round(run.answering, 1)},
+        "pairs_sha256": digest(pairs) if pairs.exists() else None,
+        "training": {
+            "options": {key: plain(value) for key, value in manifest.get("options", {}).items()},
+            **{key: manifest.get(key) for key in ("results", "rejected", "sha256")},
+        },
+        "signature": {"errors": run.errors["signature_line"], "clean": run.clean["signature_line"]},
+        "counts": run.system,
+        "errors": {key: run.errors[key] for key in ("figures", "by_label", "by_recoverable", "by_category", "guard")},
+        "clean": {key: run.clean[key] for key in ("figures", "guard", "harm")},
+    }
+
+
+def plain(value: Any) -> Any:
+    """An option's value, of a path its last part alone: where things lie on a machine is nobody's concern."""
+    is_path = isinstance(value, Path) or (isinstance(value, str) and "/" in value and Path(value).exists())
+    return Path(value).name if is_path else value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Typos of other libraries, word by word; bench_worth.py runs it in any environment that has the library.
+
+    python benchmarks/noise.py nlpaug-keyboard 1 < words.jsonl > errors.jsonl
+
+Reads `{"words": [...], "wanted": n}` a line and writes `[[index, misspelt], ...]`, the first n of the words, in their
+order, that the library changes. A word at a time, so that it can neither move white space nor join lines: that would
+tell a made error from a real one at once.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections.abc import Callable
+
+TRIES = 60
+"""Words that are tried for each error that is wanted: nlpaug's list of misspellings knows few of them."""
+Augment = Callable[[str], str]
+
+
+def main() -> int:
+    name, seed = sys.argv[1:]
+    random.seed(int(seed))
+    augment = LIBRARIES[name](int(seed))
+    for line in sys.stdin:
+        asked = json.loads(line)
+        print(json.dumps(misspelt(augment, asked["words"], asked["wanted"])), flush=True)
+    return 0
+
+
+def misspelt(augment: Augment, words: list[str], wanted: int) -> list[tuple[int, str]]:
+    """At most so many words changed, with their index."""
+    found: list[tuple[int, str]] = []
+    for index, word in enumerate(words[: TRIES * wanted]):
+        if len(found) == wanted:
+            break
+        made = augment(word)
+        if made != word and made.strip():
+            found.append((index, made))
+    return found
+
+
+def nlpaug_keyboard(seed: int) -> Augment:
+    """A letter replaced by a neighbour on the keyboard."""
+    import numpy
+    from nlpaug.augmenter.char import KeyboardAug
+
+    numpy.random.seed(seed)
+    keyboard = KeyboardAug(aug_char_max=1, aug_word_max=1)
+    return lambda word: str(keyboard.augment(word)[0])
+
+
+def nlpaug_spelling(seed: int) -> Augment:
+    """A misspelling of nlpaug's list."""
+    import numpy
+    from nlpaug.augmenter.word import SpellingAug
+
+    numpy.random.seed(seed)
+    spelling = SpellingAug(aug_max=1)
+    return lambda word: str(spelling.augment(word)[0])
+
+
+def textattack(seed: int) -> Augment:
+    """A letter swapped with the next or with a neighbour on the keyboard, dropped, added or replaced, all as likely."""
+    from textattack import augmentation, transformations
+    from textattack.constraints.pre_transformation import RepeatModification
+
+    kinds = (
+        transformations.WordSwapNeighboringCharacterSwap,
+        transformations.WordSwapQWERTY,
+        transformations.WordSwapRandomCharacterDeletion,
+        transformations.WordSwapRandomCharacterInsertion,
+        transformations.WordSwapRandomCharacterSubstitution,
+    )
+    swaps = transformations.CompositeTransformation([kind() for kind in kinds])
+    augmenter = augmentation.Augmenter(swaps, [RepeatModification()], pct_words_to_swap=0)
+    return lambda word: str(augmenter.augment(word)[0])
+
+
+LIBRARIES: dict[str, Callable[[int], Augment]] = {
+    "nlpaug-keyboard": nlpaug_keyboard,
+    "nlpaug-spelling": nlpaug_spelling,
+    "textattack": textattack,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Steps of a long benchmark, each taken once: one that is done is not taken again, one that was cut short goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from degraders.errors import UserError  # noqa: E402
+from degraders.output import write_text  # noqa: E402
+
+
+def once(marker: Path, signature: Mapping[str, Any], product: Path, work: Callable[[], float]) -> float:
+    """Do the work, which returns its CPU-seconds, unless its marker says that it is done; returns them.
+
+    `signature` is all that has a part in the product; a product of another signature is removed first, what the same
+    work left half done stays, to go on from. The CPU-seconds are those since the last time that it was cut short.
+    """
+    asked = json.loads(json.dumps(signature))
+    kept = json.loads(marker.read_text()) if marker.exists() else {}
+    if kept.get("signature") != asked:
+        if product.is_dir():
+            shutil.rmtree(product)
+        product.unlink(missing_ok=True)
+        kept = {"signature": asked, "done": False, "cpu_seconds": 0.0}
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        write_text(marker, json.dumps(kept, indent=2) + "\n")
+    if not kept["done"]:
+        kept |= {"cpu_seconds": work(), "done": True}
+        write_text(marker, json.dumps(kept, indent=2) + "\n")
+    return float(kept["cpu_seconds"])
+
+
+def script(
+    name: str,
+    arguments: Sequence[str],
+    folder: Path,
+    log: Path,
+    *,
+    threads: int = 1,
+    python: str = sys.executable,
+    source: Path | None = None,
+    output: Path | None = None,
+) -> float:
+    """Run one of the project's scripts in a folder, from `source` to `output` if they are named; its CPU-seconds.
+
+    What it says goes to the log, the output is there only if all went well. UserError, with the last line of the log,
+    if it fails.
+    """
+    settings = os.environ | {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false"}
+    log.parent.mkdir(parents=True, exist_ok=True)
+    partial = output.with_name(output.name + ".partial") if output else None
+    with log.open("a", encoding="utf-8") as said, _opened(source, "rb") as into, _opened(partial, "wb") as out:
+        command = [python, str(ROOT / name), *arguments]
+        to = out if partial else said
+        process = subprocess.Popen(command, cwd=folder, env=settings, stdin=into, stdout=to, stderr=said)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        last = (log.read_text(encoding="utf-8").strip().splitlines() or ["nothing was said"])[-1]
+        raise UserError(f"{name} ended with {process.returncode}: {last} (all of it is in {log})")
+    if partial and output:
+        partial.replace(output)
+    return used.ru_utime + used.ru_stime
+
+
+def _opened(path: Path | None, mode: str) -> AbstractContextManager[Any]:
+    return path.open(mode) if path else nullcontext(subprocess.DEVNULL)

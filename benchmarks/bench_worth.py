@@ -12,8 +12,8 @@ the fixer on real pairs (`bad`, `good`, `edits`, `repo`, `recoverable`) and on r
 - `nlpaug-keyboard`, `nlpaug-spelling`, `textattack`: what these libraries make of the words of prose in the same texts,
   as many errors in each as `realistic` has there; textattack wants an environment of its own (`--textattack PYTHON`);
 - `none`: the model as it is; `copy`: the text as it is;
-- `codespell`, `languagetool`, `harper`: their first suggestions, applied unseen (`--tools PYTHON`, an environment with
-  benchmarks/requirements-tools.txt).
+- `codespell`, `languagetool`, `harper`: their first suggestions, applied unseen, those of the last two not in code,
+  addresses and markup (`--tools PYTHON`, an environment with benchmarks/requirements-tools.txt).
 
 The real pairs are divided by owner. What is tuned sees one part; `--held_out` asks the other one, too. A variant,
 `--variant 'edits=--train_target_format edits'`, is `realistic` with other options of data_prep.py or train_qlora.py, on
@@ -55,6 +55,7 @@ NOISE = ("nlpaug-keyboard", "nlpaug-spelling", "textattack")
 UNTRAINED = ("none", "copy")
 TOOLS = ("codespell", "languagetool", "harper")
 SOURCES = ("realistic", *NOISE[:1], *UNTRAINED, *TOOLS, "uniform", "surface", *NOISE[1:])
+TINY = "debug-tiny"
 RECIPE = "--epochs 1 --learning_rate 5e-4"
 IDENTITY_RATE = 0.05
 
@@ -94,7 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    settings: dict[str, Any] = {"description": __doc__, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    parser = argparse.ArgumentParser(prog="bench_worth.py", allow_abbrev=False, **settings)
     whole = command.whole
     parser.add_argument("--docs", type=Path, required=True, help="good documents, a folder")
     parser.add_argument("--real", type=Path, required=True, help="real pairs, JSONL")
@@ -289,7 +291,7 @@ class Worth:
         """How many tokens the model makes of a text."""
         if self._tokens is None:
             from fixer.encoding import text_ids
-            from fixer.loading import TINY, load_tokenizer
+            from fixer.loading import load_tokenizer
 
             tokenizer = load_tokenizer(TINY if self.options.debug_tiny else self.model)
             self._tokens = lambda text: len(text_ids(tokenizer, text))
@@ -302,16 +304,12 @@ class Worth:
         training = self._train(task) if task.source.trained else 0.0
         parts = [TUNING, HELD_OUT] if self.options.held_out and not task.source.variant else [TUNING]
         system = "unguarded" if task.source.name in TOOLS else "model"
-        found = []
-        for part in parts:
-            (errors, first), (clean, second) = (self._asked(task, part, kind) for kind in ("errors", "clean"))
-            seconds = first + second
-            found.append(
-                worth_tables.Run(
-                    task.source.name, task.seed, part, errors, clean, system, training, seconds, task.source.variant
-                )
-            )
-        return found
+        return [self._measured(task, part, system, training) for part in parts]
+
+    def _measured(self, task: Task, part: str, system: str, training: float) -> worth_tables.Run:
+        (errors, first), (clean, second) = (self._asked(task, part, kind) for kind in ("errors", "clean"))
+        name, variant = task.source.name, task.source.variant
+        return worth_tables.Run(name, task.seed, part, errors, clean, system, training, first + second, variant)
 
     def _train(self, task: Task) -> float:
         """The adapter in runs/NAME/adapter; its CPU-seconds."""
@@ -333,34 +331,43 @@ class Worth:
 
     def _asked(self, task: Task, part: str, kind: str) -> tuple[dict[str, Any], float]:
         """eval.py's summary of a run's answers to the pairs of a part, and the CPU-seconds that answering took."""
-        options = self.options
         where = f"runs/{task.name}/{part}.{kind}"
         asked, folder = self.work / "real" / f"{part}.{kind}.jsonl", self.work / where
-        arguments = ["--dataset", f"real/{part}.{kind}.jsonl", "--split", "all", "--embedding_model", "none"]
-        signature: dict[str, Any] = {"arguments": arguments, "pairs": digest(asked), "version": __version__}
-        if task.source.name in TOOLS:
-            what = ["--predictions", f"{where}/answers.jsonl"]
-            signature["tool"] = digest(Path(__file__).with_name("correctors.py"))
-        elif task.source.trained:
-            what = ["--model", f"runs/{task.name}/adapter", "--threads", str(options.threads)]
-            signature["model"] = digest(self.work / "runs" / task.name / "adapter" / "adapter_model.safetensors")
-        else:
-            model = "debug-tiny" if options.debug_tiny else self.model
-            what = ["--model", "copy" if task.source.name == "copy" else model, "--threads", str(options.threads)]
+        what, signature = self._answering(task, where)
+        arguments = ["--dataset", f"real/{part}.{kind}.jsonl", "--split", "all", "--embedding_model", "none", *what]
 
         def answer() -> float:
             folder.mkdir(parents=True, exist_ok=True)
-            log, seconds = self.work / "logs" / f"{task.name}.log", 0.0
-            if task.source.name in TOOLS:
-                streams: dict[str, Any] = {"python": options.tools, "source": asked, "output": folder / "answers.jsonl"}
-                seconds = steps.script("benchmarks/correctors.py", [task.source.name], folder, log, **streams)
-            told = [*arguments, *what, "--out", f"{where}/results.csv"]
-            scored = steps.script("eval.py", told, self.work, log, threads=options.threads)
-            return seconds or scored
+            log = self.work / "logs" / f"{task.name}.log"
+            made = self._corrected(task.source.name, asked, folder, log) if task.source.name in TOOLS else None
+            told = [*arguments, "--out", f"{where}/results.csv"]
+            scored = steps.script("eval.py", told, self.work, log, threads=self.options.threads)
+            return scored if made is None else made
 
-        signature["what"] = what
+        signature |= {"arguments": arguments, "pairs": digest(asked), "version": __version__}
         seconds = steps.once(folder.with_name(f"{part}.{kind}.json"), signature, folder, answer)
         return json.loads((folder / "results.summary.json").read_text(encoding="utf-8")), seconds
+
+    def _answering(self, task: Task, where: str) -> tuple[list[str], dict[str, Any]]:
+        """Options of eval.py that say what answers, and the digest of it."""
+        name, threads = task.source.name, ["--threads", str(self.options.threads)]
+        if name in TOOLS:
+            tool = Path(__file__).with_name("correctors.py")
+            return ["--predictions", f"{where}/answers.jsonl"], {"tool": digest(tool)}
+        if task.source.trained:
+            adapter = f"runs/{task.name}/adapter"
+            return ["--model", adapter, *threads], {
+                "adapter": digest(self.work / adapter / "adapter_model.safetensors")
+            }
+        model = TINY if self.options.debug_tiny else self.model
+        return ["--model", "copy" if name == "copy" else model, *threads], {}
+
+    def _corrected(self, tool: str, asked: Path, folder: Path, log: Path) -> float:
+        """A tool's answers, in answers.jsonl of the folder; its CPU-seconds."""
+        questions, answers = folder / "questions.jsonl", folder / "answers.jsonl"
+        worth_pairs.write(questions, map(worth_pairs.with_protected, worth_pairs.read(asked)))
+        streams: dict[str, Any] = {"python": self.options.tools, "source": questions, "output": answers}
+        return steps.script("benchmarks/correctors.py", [tool], folder, log, **streams)
 
 
 def flat(profile: Path) -> str:

@@ -4,7 +4,9 @@ environment that has the tools (benchmarks/requirements-tools.txt).
 
     python benchmarks/correctors.py codespell < pairs.jsonl > answers.jsonl
 
-Reads rows with `id`, `bad` and `format`, writes `id` and `prediction`, which eval.py scores.
+Reads rows with `id`, `bad`, `format` and `protected` (ranges of code, addresses and markup, in characters), writes `id`
+and `prediction`, which eval.py scores. Nothing protected is touched by the two that read prose, as it is not by their
+plug-ins for editors, which know what markup is; codespell takes a text as it comes.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +53,7 @@ def languagetool(rows: Rows) -> list[str]:
 
     engine = lt_py.Engine("en-US")
 
-    def changes(text: str) -> Iterable[Change]:
+    def changes(text: str) -> Iterator[Change]:
         data = text.encode()
         for match in engine.check(text):
             if match["suggestions"]:
@@ -59,7 +61,7 @@ def languagetool(rows: Rows) -> list[str]:
                 length = len(data[match["offset"] : match["offset"] + match["length"]].decode())
                 yield start, start + length, match["suggestions"][0]
 
-    return [applied(row["bad"], changes(row["bad"])) for row in rows]
+    return [applied(row["bad"], changes(row["bad"]), row["protected"]) for row in rows]
 
 
 def harper(rows: Rows) -> list[str]:
@@ -68,22 +70,24 @@ def harper(rows: Rows) -> list[str]:
 
     linter = Linter()
 
-    def changes(text: str) -> Iterable[Change]:
+    def changes(text: str) -> Iterator[Change]:
         for lint in linter.lint(text):
             if lint.suggestions:
                 first, start, end = lint.suggestions[0], lint.span.start, lint.span.end
                 put = "" if first.kind == SuggestionKind.REMOVE else first.replacement_text
                 yield (end if first.kind == SuggestionKind.INSERT_AFTER else start), end, put
 
-    return [applied(row["bad"], changes(row["bad"])) for row in rows]
+    return [applied(row["bad"], changes(row["bad"]), row["protected"]) for row in rows]
 
 
-def applied(text: str, changes: Iterable[Change]) -> str:
-    """A text with its changes made, of those that overlap the first."""
+def applied(text: str, changes: Iterable[Change], protected: Iterable[Sequence[int]] = ()) -> str:
+    """A text with its changes made: of those that overlap the first, and none that touches what is protected."""
+    ranges = list(protected)
     pieces: list[str] = []
     at = 0
     for start, end, put in sorted(changes):
-        if start >= at:
+        touches = any(first < max(end, start + 1) and start < last for first, last in ranges)
+        if start >= at and not touches:
             pieces += text[at:start], put
             at = end
     return "".join([*pieces, text[at:]])

@@ -76,6 +76,13 @@ def without_errors(row: Row) -> Row:
     return {**{name: row[name] for name in ("id", "repo", "context", "format", "good")}, "bad": row["good"]}
 
 
+def with_protected(row: Row) -> Row:
+    """What correctors.py is asked: the bad text, and where in it code, addresses and markup stand."""
+    document = parse(row["bad"], doc_id=row["id"], format="rst" if row["format"] == "rst" else "markdown")
+    ranges = [(start, end) for start, end, _ in document.protected]
+    return {"id": row["id"], "bad": row["bad"], "format": row["format"], "protected": ranges}
+
+
 # Made pairs
 
 
@@ -92,8 +99,12 @@ def within_budget(rows: Iterable[Row], tokens: Callable[[str], int], budget: int
         if total > budget:
             return chosen
         chosen.append({name: value for name, value in row.items() if name != "split"})
-    raise UserError(f"the documents hold {total:,} target tokens, --target_tokens asks for {budget:,}; pass a larger "
-                    "--n_per_doc or more documents")  # fmt: skip
+    if total < budget:
+        raise UserError(
+            f"the documents hold {total:,} target tokens, --target_tokens asks for {budget:,}; pass a larger "
+            "--n_per_doc or more documents"
+        )
+    return chosen
 
 
 def words_to_misspell(row: Row, seed: int) -> tuple[list[tuple[int, int]], Row]:

@@ -1,0 +1,260 @@
+"""bench_worth.py: who is asked, what is taught, what is done once, what the tables say."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import bench_worth
+import contest
+import correctors
+import noise
+import pytest
+import steps
+import worth_pairs
+import worth_tables
+from hypothesis import given
+from hypothesis import strategies as st
+
+from degraders.errors import UserError
+
+if sys.platform == "win32":
+    pytest.skip("the benchmark waits for its processes as POSIX lets it", allow_module_level=True)
+
+ROOT = Path(__file__).resolve().parents[1]
+ROWS = st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from("xy"), st.integers(0, 3)), max_size=60)
+
+
+def real(number: int, repo: str, **changed: Any) -> dict[str, Any]:
+    """A real pair with a misspelt word."""
+    good = f"The server number {number} of {repo} starts quickly and listens on its port until it is stopped again."
+    edit = {"bad_start": 4, "bad_end": 9, "bad": "sever", "good": "server", "category": "spelling", "position": "prose"}
+    row = {"id": f"{repo}-{number}", "repo": repo, "context": "Start", "format": "md", "good": good, "edits": [edit]}
+    row |= {"bad": good.replace("server", "sever", 1), "category": "spelling", "recoverable": "text"}
+    return {**row, **changed}
+
+
+# Who is asked
+
+
+@given(ROWS)
+def test_halves_keep_owners_together_and_everything(found: list[tuple[str, str, int]]) -> None:
+    left, right = contest.halves(found, lambda row: f"{row[0]}/{row[1]}")
+    assert Counter(left) + Counter(right) == Counter(found)
+    assert not {row[0] for row in left} & {row[0] for row in right}
+    largest = max(Counter(row[0] for row in found).values(), default=0)
+    assert abs(len(left) - len(right)) <= largest
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=40), st.integers(1, 30))
+def test_no_project_outweighs_another_that_has_more_to_ask(repos: list[str], most: int) -> None:
+    rows = [{"id": str(number), "repo": repo} for number, repo in enumerate(repos)]
+    taken = Counter(row["repo"] for row in worth_pairs.by_turns(rows, most))
+    assert taken.total() == min(most, len(rows))
+    left = Counter(repos) - taken
+    assert all(taken[less] >= taken[more] - 1 for less in left for more in taken)
+
+
+def test_only_what_may_be_asked_is_asked_and_clean_texts_are_others() -> None:
+    rows = [real(number, f"{owner}/p") for owner in "abcd" for number in range(6)]
+    rows += [real(7, "a/p", recoverable="knowledge"), real(8, "a/p", in_lab_corpus=True)]
+    rows += [real(9, "a/p", good="x" * 500, bad="x" * 499, edits=[])]
+    tuning, held_out = worth_pairs.divided(rows, errors=8, clean=50, recoverable=["text"], max_chars=400)
+    assert not {row["repo"] for row in tuning.all} & {row["repo"] for row in held_out.all}
+    assert {row["id"] for row in (*tuning.all, *held_out.all)} == {row["id"] for row in rows}
+    for part in (tuning, held_out):
+        errors, clean = ({row["id"] for row in rows} for rows in (part.errors, part.clean))
+        assert len(errors) == 8 and not errors & clean
+        assert all(row["bad"] == row["good"] and "edits" not in row for row in part.clean)
+        assert not (errors | clean) & {"a/p-8", "a/p-9"}
+        assert "a/p-7" not in errors
+    assert "a/p-7" in {row["id"] for part in (tuning, held_out) for row in part.clean}
+
+
+# What is taught
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=30), st.integers(1, 300), st.integers(0, 3), st.randoms())
+def test_the_rows_are_those_that_the_budget_pays(sizes: list[int], budget: int, seed: int, random: Any) -> None:
+    rows = [
+        {"id": str(number), "good": "x" * size, "variant": number % 2, "split": "test"}
+        for number, size in enumerate(sizes)
+    ]
+    cost = {row["id"]: len(row["good"]) + 1 for row in rows}
+    if sum(cost.values()) < budget:
+        with pytest.raises(UserError, match="--n_per_doc"):
+            worth_pairs.within_budget(rows, len, budget, seed)
+        return
+    chosen = worth_pairs.within_budget(rows, len, budget, seed)
+    spent = sum(cost[row["id"]] for row in chosen)
+    assert spent <= budget
+    assert all("split" not in row for row in chosen)
+    assert [row["variant"] for row in chosen] == sorted(row["variant"] for row in chosen)
+    more = worth_pairs.within_budget([*rows, {"id": "z", "good": "x" * budget, "variant": 9}], len, budget, seed)
+    assert more == chosen, "what comes later has no say"
+    random.shuffle(rows)
+    assert worth_pairs.within_budget(rows, len, budget, seed) == chosen
+    left = [cost[row["id"]] for row in rows if row["id"] not in {row["id"] for row in chosen}]
+    assert spent == budget if not left else spent + max(left) > budget
+
+
+def test_other_libraries_get_words_of_prose_and_as_many_errors_as_ours_has() -> None:
+    good = "# Start the server\n\nPass `start` to [the server](http://start.example) quickly:\n\n"
+    good += "```\nstart the server\n```\n"
+    row = {"id": "a", "doc_id": "a.md", "context": "", "format": "markdown", "good": good, "spans": [{}, {}]}
+    places, asked = worth_pairs.words_to_misspell(row, 1)
+    assert asked["wanted"] == 2
+    assert set(asked["words"]) == {"Start", "the", "server", "Pass", "quickly"}
+    made = worth_pairs.misspelt(row, places, [(number, "zz") for number in range(len(places))])
+    assert made["bad"].endswith("\n\n```\nstart the server\n```\n") and "http://start.example" in made["bad"]
+    assert "`start`" in made["bad"] and made["bad"].count("zz") == len(places) and made["good"] == good
+    assert worth_pairs.misspelt(row, places, [])["bad"] == good
+    assert worth_pairs.words_to_misspell(row, 2)[0] != places
+
+
+def test_noise_goes_on_to_the_next_word_where_a_library_changes_nothing() -> None:
+    upper = noise.misspelt(str.upper, ["A", "b", "C", "d", "e"], 2)
+    assert upper == [(1, "B"), (3, "D")]
+    assert noise.misspelt(str.upper, ["a"], 0) == []
+    assert noise.misspelt(lambda word: "", ["a"], 1) == []
+
+
+def test_suggestions_are_applied_where_they_may_be() -> None:
+    text = "the the sever runs `sever`"
+    changes = [(20, 25, "server"), (4, 8, ""), (8, 13, "server"), (0, 9, "x")]
+    assert correctors.applied(text, changes[:3]) == "the server runs `server`"
+    assert correctors.applied(text, changes[:3], [(19, 26)]) == "the server runs `sever`"
+    assert correctors.applied(text, changes) == "xever runs `server`"
+    assert correctors.applied(text, [(8, 8, "new ")]) == "the the new sever runs `sever`"
+
+
+# What is done once
+
+
+def test_a_step_is_taken_once_goes_on_and_begins_anew_for_another_signature(tmp_path: Path) -> None:
+    marker, product, done = tmp_path / "step.json", tmp_path / "product", []
+
+    def work() -> float:
+        done.append(sorted(path.name for path in product.iterdir()) if product.exists() else [])
+        product.mkdir(exist_ok=True)
+        (product / f"part{len(done)}").touch()
+        if len(done) == 1:
+            raise KeyboardInterrupt
+        return 2.5
+
+    with pytest.raises(KeyboardInterrupt):
+        steps.once(marker, {"a": 1}, product, work)
+    assert steps.once(marker, {"a": 1}, product, work) == 2.5
+    assert steps.once(marker, {"a": 1}, product, work) == 2.5
+    assert done == [[], ["part1"]], "the second goes on with what the first left, the third is not done"
+    steps.once(marker, {"a": 2}, product, work)
+    assert done[2:] == [[]], "what another signature made is gone"
+
+
+def test_a_script_that_fails_leaves_no_output_and_says_why(tmp_path: Path) -> None:
+    log, output = tmp_path / "log", tmp_path / "out"
+    with pytest.raises(UserError, match=r"noise.py ended with 1: KeyError: 'nothing'"):
+        steps.script("benchmarks/noise.py", ["nothing", "1"], tmp_path, log, output=output)
+    assert not output.exists()
+    assert steps.script("data_prep.py", ["--version"], tmp_path, log, output=output) > 0
+    assert output.read_text().startswith("data_prep.py ")
+
+
+def test_options_of_a_variant_go_to_the_script_that_knows_them() -> None:
+    found = bench_worth._variant("few='--severity' light --span_weight 3 --allow-lossy --exclude style llm")
+    assert found.name == "few" and found.variant and found.trained
+    assert found.data == ("--severity", "light", "--allow-lossy", "--exclude", "style", "llm")
+    assert found.training == ("--span_weight", "3")
+
+
+# What the tables say
+
+
+def run(source: str, seed: int | None, value: float, *, system: str = "model", **changed: Any) -> worth_tables.Run:
+    figure = {"value": value, "low": value - 0.1, "high": value + 0.1}
+    nothing = {"value": None, "low": None, "high": None}
+    names = [*worth_tables.COLUMNS, "identity_altered"]
+    figures = {"model": dict.fromkeys(names, figure), "unguarded": dict.fromkeys(names, nothing)}
+    figures["unguarded"]["repair_f05"] = {"value": value / 2, "low": 0.0, "high": 1.0}
+    labels = {"grammar": {"spans": 3, "model": {"recall": figure}, "unguarded": {"recall": nothing}}}
+    labels["spelling"] = {**labels["grammar"], "spans": 5}
+    summary = {"figures": figures, "by_label": labels}
+    found = worth_tables.Run(source, seed, "tuning", summary, summary, system, 10.0, 4.0)
+    return found._replace(**changed)
+
+
+def test_a_row_is_the_mean_of_its_seeds() -> None:
+    runs = [run("b", 1, 0.2), run("a", None, 0.9, system="unguarded"), run("b", 2, 0.4, training=30.0)]
+    runs += [run("b", 1, 0.7, part="held_out"), run("c", 1, 0.7, ablation=True)]
+    ours, tool = worth_tables.rows(runs, "tuning")
+    assert (ours.source, ours.seeds, ours.training, ours.answering) == ("b", 2, 20.0, 4.0)
+    assert ours.figures["repair_f05"] == pytest.approx((0.3, 0.2, 0.4))
+    assert ours.unguarded == pytest.approx((0.15, 0.0, 1.0))
+    assert list(ours.labels) == ["spelling", "grammar"] and ours.labels["spelling"][0] == 5
+    assert tool.figures["repair_recall"] is None and tool.figures["repair_f05"] == pytest.approx((0.45, 0.0, 1.0))
+    assert [row.source for row in worth_tables.rows(runs, "tuning", ablation=True)] == ["c"]
+    assert [row.source for row in worth_tables.rows(runs, "held_out")] == ["b"]
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=4))
+def test_a_mean_lies_between_and_what_is_unknown_stays_so(figures: list[tuple[float, float, float]]) -> None:
+    found = worth_tables.averaged(figures)
+    assert found is not None
+    for place, value in enumerate(found):
+        assert value == pytest.approx(math.fsum(figure[place] for figure in figures) / len(figures))
+    assert worth_tables.averaged([*figures, None]) is None
+
+
+def test_tables_are_markdown_that_reads_as_it_stands() -> None:
+    rows = worth_tables.rows([run("realistic", 1, 0.3), run("none", None, 0.004, system="unguarded")], "tuning")
+    lines = worth_tables.main_table(rows).splitlines()
+    assert len({len(line) for line in lines}) == 1 and len(lines) == 4
+    assert "0.30 (0.20 to 0.40)" in lines[2] and "| 30 % |" in " ".join(lines[2].split()) and " - |" in lines[3]
+    assert worth_tables.label_table(rows).splitlines()[0].split("|")[1:4] == [
+        " repaired, of ",
+        " spelling (5) ",
+        " grammar (3) ",
+    ]
+    assert worth_tables.shown((0.0, 0.0, 0.0), share=True) == "0 %"
+    assert worth_tables.shown((0.013, 0.0, 0.0), share=True) == "1.3 %"
+
+
+# All of it
+
+
+@pytest.mark.slow
+@pytest.mark.fixer
+def test_it_runs_adds_to_what_is_there_and_does_nothing_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    pairs = tmp_path / "real.jsonl"
+    worth_pairs.write(pairs, [real(number, f"{owner}/p") for owner in "abcd" for number in range(30)])
+    usual = ["--docs", str(ROOT / "sample_docs"), "--real", str(pairs), "--model", "debug-tiny", "--debug_tiny"]
+    usual += ["--work", str(tmp_path / "work"), "--target_tokens", "4000", "--texts", "3", "--clean", "2"]
+    usual += ["--recipe", "--epochs 1 --max_steps 1", "--seeds", "1"]
+    assert bench_worth.main([*usual, "--sources", "realistic,copy"]) == 0
+    said = capsys.readouterr()
+    assert "| realistic |" in said.out and "| copy " in said.out and "Traceback" not in said.err
+    adapter = tmp_path / "work" / "runs" / "realistic-1" / "adapter" / "adapter_model.safetensors"
+    before = adapter.stat().st_mtime_ns
+    variant = ["--variant", "light=--severity light --lora_r 4", "--held_out"]
+    assert bench_worth.main([*usual, "--sources", "realistic,copy,codespell", *variant]) == 0
+    said = capsys.readouterr()
+    assert adapter.stat().st_mtime_ns == before
+    assert "## Owners held out" in said.out and "| light " in said.out.partition("## One change at a time")[2]
+    assert "codespell: left out, --tools names no interpreter" in said.err
+    content = json.loads((tmp_path / "work" / "worth.json").read_text())
+    assert len(content["runs"]) == 5 and content["variants"] == {"light": "--severity light --lora_r 4"}
+    assert str(tmp_path) not in json.dumps(content)
+    assert (tmp_path / "work" / "worth.held_out.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_unknown_source_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        bench_worth.main(["--docs", ".", "--real", "x", "--model", "m", "--work", "w", "--sources", "typos"])
+    assert exit_.value.code == 2 and "realistic" in capsys.readouterr().err

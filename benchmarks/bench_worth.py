@@ -389,38 +389,44 @@ def digest_of(folder: Path) -> str:
 
 
 def report(worth: Worth, runs: Sequence[worth_tables.Run]) -> None:
-    """The tables, the chart and, last, all figures with their options and digests."""
-    options, work = worth.options, worth.work
+    """The tables and the chart of each part, and all figures with the options and digests of their runs."""
+    work = worth.work
     sections = [f"# What pairs are worth\n\n{told(worth)}"]
     for part, title in ((TUNING, "Owners to tune on"), (HELD_OUT, "Owners held out")):
         if found := worth_tables.rows(runs, part):
-            sections.append(f"## {title}\n\n{worth_tables.main_table(found)}\n\n{worth_tables.label_table(found)}")
-            worth_tables.draw(work / f"worth.{part}.png", found, title)
+            chart = f"worth.{part}.png"
+            worth_tables.draw(work / chart, found, title)
+            tables = worth_tables.main_table(found), worth_tables.label_table(found)
+            sections += [f"## {title}", f"![F0.5 of each source]({chart})", *tables]
     if found := worth_tables.rows(runs, TUNING, ablation=True):
         found = [*(row for row in worth_tables.rows(runs, TUNING) if row.source == "realistic"), *found]
+        options = [f"- `{one.name}`: `{shlex.join([*one.data, *one.training])}`" for one in worth.options.variant]
         tables = worth_tables.main_table(found), worth_tables.label_table(found)
-        sections.append("## One change at a time\n\n" + "\n\n".join(tables))
+        sections += ["## One change at a time", "\n".join(options), *tables]
+    records = [recorded(work, run) for run in runs]
+    sections += ["## Runs", runs_table(records)]
     write_text(work / "worth.md", "\n\n".join(sections) + "\n")
     content = {
         "tool": "bench_worth.py",
         "version": __version__,
-        "options": {name: plain(value) for name, value in vars(options).items() if name != "variant"},
-        "variants": {one.name: shlex.join([*one.data, *one.training]) for one in options.variant},
+        "options": {name: plain(value) for name, value in vars(worth.options).items()},
         "digests": worth.digests,
-        "runs": [recorded(work, run) for run in runs],
+        "runs": records,
     }
     write_text(work / "worth.json", json.dumps(content, indent=1) + "\n")
 
 
 def told(worth: Worth) -> str:
-    """What was done, in two sentences."""
+    """What was done, in a few sentences."""
     options = worth.options
     kinds = ", ".join(options.recoverable)
     return (
         f"{Path(options.model).name} in 4 bits, {options.target_tokens:,} target tokens a run, `{options.recipe}`, "
         f"seeds {', '.join(map(str, options.seeds))}. Asked: {options.texts} real pairs ({kinds}) and {options.clean} "
         f"texts to be left alone, up to {options.max_chars:,} characters each, projects by turns; answers guarded, "
-        "those of the tools as they are."
+        "those of the tools as they are. Documents "
+        + ", ".join(f"{name} {found[:12]}" for name, found in worth.digests.items())
+        + "."
     )
 
 
@@ -435,10 +441,10 @@ def recorded(work: Path, run: worth_tables.Run) -> dict[str, Any]:
         "seed": run.seed,
         "part": run.part,
         "cpu_seconds": {"training": round(run.training, 1), "answering": round(run.answering, 1)},
-        "pairs_sha256": digest(pairs) if pairs.exists() else None,
+        "pairs_sha256": digest(pairs) if pairs.exists() else "",
         "training": {
             "options": {key: plain(value) for key, value in manifest.get("options", {}).items()},
-            **{key: manifest.get(key) for key in ("results", "rejected", "sha256")},
+            **{key: manifest.get(key, {}) for key in ("results", "rejected", "sha256")},
         },
         "signature": {"errors": run.errors["signature_line"], "clean": run.clean["signature_line"]},
         "counts": run.system,
@@ -447,8 +453,35 @@ def recorded(work: Path, run: worth_tables.Run) -> dict[str, Any]:
     }
 
 
+def runs_table(records: Sequence[dict[str, Any]]) -> str:
+    """Each run by itself, with the digests of what it learned and of what it became, in Markdown."""
+    lines = []
+    for one in records:
+        f05 = worth_tables.figure(one["errors"]["figures"][one["counts"]]["repair_f05"])
+        training = one["training"]
+        lines.append(
+            [
+                one["source"],
+                "" if one["seed"] is None else str(one["seed"]),
+                one["part"],
+                worth_tables.shown(f05, interval=True),
+                training["results"].get("examples", "").partition(" ")[0],
+                training["results"].get("tokens", "").partition(" ")[0],
+                str(sum(training["rejected"].values())) if training["results"] else "",
+                one["pairs_sha256"][:12],
+                training["sha256"].get("adapter_model.safetensors", "")[:12],
+            ]
+        )
+    heads = ["pairs of", "seed", "asked", "F0.5", "examples", "tokens", "rejected", "pairs SHA-256", "adapter SHA-256"]
+    return worth_tables.table(heads, lines)
+
+
 def plain(value: Any) -> Any:
     """An option's value, of a path its last part alone: where things lie on a machine is nobody's concern."""
+    if isinstance(value, Source):
+        return f"{value.name}={shlex.join([*value.data, *value.training])}"
+    if isinstance(value, list):
+        return [plain(one) for one in value]
     is_path = isinstance(value, Path) or (isinstance(value, str) and "/" in value and Path(value).exists())
     return Path(value).name if is_path else value
 

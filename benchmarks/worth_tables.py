@@ -63,22 +63,22 @@ def rows(runs: Iterable[Run], part: str, *, ablation: bool = False) -> list[Row]
 
 def _row(source: str, runs: Sequence[Run]) -> Row:
     figures = {
-        name: averaged([_figure(run.errors["figures"][run.system][name]) for run in runs])
+        name: averaged([figure(run.errors["figures"][run.system][name]) for run in runs])
         for name in COLUMNS
         if name != "clean_altered"
     }
-    figures["clean_altered"] = averaged([_figure(run.clean["figures"][run.system]["identity_altered"]) for run in runs])
+    figures["clean_altered"] = averaged([figure(run.clean["figures"][run.system]["identity_altered"]) for run in runs])
     raw = [run.errors["figures"].get("unguarded", run.errors["figures"]["model"]) for run in runs]
     labels = runs[0].errors["by_label"]
     return Row(
         source,
         len(runs),
         figures,
-        averaged([_figure(found["repair_f05"]) for found in raw]),
+        averaged([figure(found["repair_f05"]) for found in raw]),
         {
             label: (
                 found["spans"],
-                averaged([_figure(run.errors["by_label"][label][run.system]["recall"]) for run in runs]),
+                averaged([figure(run.errors["by_label"][label][run.system]["recall"]) for run in runs]),
             )
             for label, found in sorted(labels.items(), key=lambda item: -item[1]["spans"])
         },
@@ -87,7 +87,8 @@ def _row(source: str, runs: Sequence[Run]) -> Row:
     )
 
 
-def _figure(found: Mapping[str, float | None]) -> Figure:
+def figure(found: Mapping[str, float | None]) -> Figure:
+    """A figure of eval.py's summary."""
     value, low, high = found["value"], found["low"], found["high"]
     return None if value is None or low is None or high is None else (value, low, high)
 
@@ -97,7 +98,7 @@ def averaged(figures: Sequence[Figure]) -> Figure:
 
     All seeds answer the same texts, so the interval is that of the texts and no narrower for a second seed.
     """
-    known = [figure for figure in figures if figure is not None]
+    known = [one for one in figures if one is not None]
     if not known or len(known) < len(figures):
         return None
     value, low, high = (mean(one) for one in zip(*known, strict=True))
@@ -132,14 +133,14 @@ def label_table(found: Sequence[Row]) -> str:
     return table(heads, lines)
 
 
-def shown(figure: Figure, *, share: bool = False, interval: bool = False) -> str:
+def shown(found: Figure, *, share: bool = False, interval: bool = False) -> str:
     """`0.32 (0.21 to 0.43)`, or `13 %`; a dash for what could not be measured."""
-    if figure is None:
+    if found is None:
         return "-"
     if share:
-        value = 100 * figure[0]
+        value = 100 * found[0]
         return f"{value:.1f} %" if 0 < value < 9.95 else f"{value:.0f} %"
-    return f"{figure[0]:.2f}" + (f" ({figure[1]:.2f} to {figure[2]:.2f})" if interval else "")
+    return f"{found[0]:.2f}" + (f" ({found[1]:.2f} to {found[2]:.2f})" if interval else "")
 
 
 def table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -163,8 +164,8 @@ def draw(path: Path, found: Sequence[Row], title: str) -> None:
 
     known = [(row.source, row.figures["repair_f05"], row) for row in found]
     ranked = sorted(((f05, source, row) for source, f05, row in known if f05), key=lambda one: one[0])
-    figure = Canvas(figsize=(8, 1.2 + 0.4 * len(ranked)), layout="constrained")
-    axes = figure.add_subplot()
+    canvas = Canvas(figsize=(8, 1.2 + 0.4 * len(ranked)), layout="constrained")
+    axes = canvas.add_subplot()
     for place, ((value, low, high), _, row) in enumerate(ranked):
         axes.barh(place, value, color="#4878a8", height=0.6)
         axes.plot([low, high], [place, place], color="black", linewidth=1)
@@ -176,5 +177,5 @@ def draw(path: Path, found: Sequence[Row], title: str) -> None:
     axes.set_xlabel("F0.5 of repairs with its 95 % interval; red: precision |, recall ·")
     axes.set_title(title)
     partial = path.with_name(path.name + ".partial")
-    figure.savefig(partial, format="png", dpi=100)
+    canvas.savefig(partial, format="png", dpi=100)
     partial.replace(path)

@@ -235,7 +235,7 @@ def test_it_runs_adds_to_what_is_there_and_does_nothing_twice(
     pairs = tmp_path / "real.jsonl"
     worth_pairs.write(pairs, [real(number, f"{owner}/p") for owner in "abcd" for number in range(30)])
     usual = ["--docs", str(ROOT / "sample_docs"), "--real", str(pairs), "--model", "debug-tiny", "--debug_tiny"]
-    usual += ["--work", str(tmp_path / "work"), "--target_tokens", "4000", "--texts", "3", "--clean", "2"]
+    usual += ["--work", str(tmp_path / "work"), "--target_tokens", "4000", "--texts", "1", "--clean", "1"]
     usual += ["--recipe", "--epochs 1 --max_steps 1", "--seeds", "1"]
     assert bench_worth.main([*usual, "--sources", "realistic,copy"]) == 0
     said = capsys.readouterr()
@@ -249,7 +249,7 @@ def test_it_runs_adds_to_what_is_there_and_does_nothing_twice(
     assert "## Owners held out" in said.out and "| light " in said.out.partition("## One change at a time")[2]
     assert "codespell: left out, --tools names no interpreter" in said.err
     content = json.loads((tmp_path / "work" / "worth.json").read_text())
-    assert len(content["runs"]) == 5 and content["variants"] == {"light": "--severity light --lora_r 4"}
+    assert len(content["runs"]) == 5 and content["options"]["variant"] == ["light=--severity light --lora_r 4"]
     assert str(tmp_path) not in json.dumps(content)
     assert (tmp_path / "work" / "worth.held_out.png").read_bytes().startswith(b"\x89PNG")
 

@@ -25,9 +25,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shlex
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -45,7 +47,7 @@ import worth_tables  # noqa: E402
 
 import data_prep  # noqa: E402
 from degraders import __version__, command  # noqa: E402
-from degraders.output import digest, write_text  # noqa: E402
+from degraders.output import digest, lock, write_text  # noqa: E402
 from degraders.registry import all_degraders  # noqa: E402
 
 TUNING, HELD_OUT = "tuning", "held_out"
@@ -161,14 +163,25 @@ def _interpreter(text: str) -> str:
 def bench(options: argparse.Namespace) -> None:
     """Divide the real pairs, make all pairs, then train and ask one source after the other."""
     options.work.mkdir(parents=True, exist_ok=True)
-    worth = Worth(options)
-    worth.divide()
-    tasks = list(worth.tasks())
-    for task in tasks:
-        if task.source.trained:
-            worth.pairs(task)
+    handle = os.open(options.work, os.O_RDONLY)
+    try:
+        lock(handle, options.work, "--work")
+        worth = Worth(options)
+        worth.divide()
+        tasks = list(worth.tasks())
+        for task in tasks:
+            if task.source.trained:
+                worth.pairs(task)
+        run_all(worth, tasks)
+    finally:
+        os.close(handle)
+    print((options.work / "worth.md").read_text(encoding="utf-8"))
+
+
+def run_all(worth: Worth, tasks: Sequence[Task]) -> None:
+    """Run the tasks, some at once if that is asked, and write down what is known after each."""
     runs: dict[Task, list[worth_tables.Run]] = {}
-    with ThreadPoolExecutor(options.jobs) as pool:
+    with ThreadPoolExecutor(worth.options.jobs) as pool:
         waiting = {pool.submit(worth.run, task): task for task in tasks}
         try:
             for done in as_completed(waiting):
@@ -176,9 +189,9 @@ def bench(options: argparse.Namespace) -> None:
                 report(worth, [run for task in tasks for run in runs.get(task, [])])
                 print(f"{waiting[done].name}: done", file=sys.stderr, flush=True)
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            steps.stop()
             raise
-    print((options.work / "worth.md").read_text(encoding="utf-8"))
 
 
 class Worth:
@@ -487,4 +500,6 @@ def plain(value: Any) -> Any:
 
 
 if __name__ == "__main__":
+    for ends in (signal.SIGINT, signal.SIGTERM):  # under nohup, too, so that no run is left behind
+        signal.signal(ends, signal.default_int_handler)
     sys.exit(main())

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ sys.path.insert(0, str(ROOT))
 
 from degraders.errors import UserError  # noqa: E402
 from degraders.output import write_text  # noqa: E402
+
+_running: set[int] = set()
 
 
 def once(marker: Path, signature: Mapping[str, Any], product: Path, work: Callable[[], float]) -> float:
@@ -63,7 +66,9 @@ def script(
         command = [python, str(ROOT / name), *arguments]
         to = out if partial else said
         process = subprocess.Popen(command, cwd=folder, env=settings, stdin=into, stdout=to, stderr=said)
+        _running.add(process.pid)
         _, status, used = os.wait4(process.pid, 0)
+        _running.discard(process.pid)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         last = (log.read_text(encoding="utf-8").strip().splitlines() or ["nothing was said"])[-1]
@@ -71,6 +76,13 @@ def script(
     if partial and output:
         partial.replace(output)
     return used.ru_utime + used.ru_stime
+
+
+def stop() -> None:
+    """End the scripts that are running, for those who wait for them no longer."""
+    for pid in list(_running):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
 
 
 def _opened(path: Path | None, mode: str) -> AbstractContextManager[Any]:

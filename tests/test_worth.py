@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +165,22 @@ def test_a_script_that_fails_leaves_no_output_and_says_why(tmp_path: Path) -> No
     assert not output.exists()
     assert steps.script("data_prep.py", ["--version"], tmp_path, log, output=output) > 0
     assert output.read_text().startswith("data_prep.py ")
+
+
+def test_what_runs_ends_when_nobody_waits_for_it(tmp_path: Path) -> None:
+    asked = tmp_path / "fifo"
+    os.mkfifo(asked)
+    silent = os.open(asked, os.O_RDWR)  # the script waits for a line that does not come
+    with ThreadPoolExecutor() as pool:
+        what = ("benchmarks/correctors.py", ["codespell"], tmp_path, tmp_path / "log")
+        waiting = pool.submit(steps.script, *what, source=asked)
+        while not steps._running:
+            time.sleep(0.01)
+        steps.stop()
+        with pytest.raises(UserError, match="ended with -15"):
+            waiting.result(timeout=30)
+    os.close(silent)
+    assert not steps._running
 
 
 def test_options_of_a_variant_go_to_the_script_that_knows_them() -> None:

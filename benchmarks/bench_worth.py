@@ -16,9 +16,10 @@ the fixer on real pairs (`bad`, `good`, `edits`, `repo`, `recoverable`) and on r
   addresses and markup (`--tools PYTHON`, an environment with benchmarks/requirements-tools.txt).
 
 The real pairs are divided by owner. What is tuned sees one part; `--held_out` asks the other one, too. A variant,
-`--variant 'edits=--train_target_format edits'`, is `realistic` with other options of data_prep.py or train_qlora.py, on
-the part to tune on alone. What is done is not done again: after an interruption, the same command goes on, and one with
-more sources, seeds or variants adds to it. The figures stand in WORK/worth.md, .json and .png after every run.
+`--variant 'edits=--train_target_format edits'`, is `realistic` with other options of data_prep.py, train_qlora.py or
+eval.py, on the part to tune on alone. What is done is not done again: after an interruption, the same command goes on,
+and one with more sources, seeds or variants adds to it. The figures stand in WORK/worth.md, .json and .png after every
+run.
 """
 
 from __future__ import annotations
@@ -31,11 +32,13 @@ import shlex
 import shutil
 import signal
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,6 +49,8 @@ import worth_pairs  # noqa: E402
 import worth_tables  # noqa: E402
 
 import data_prep  # noqa: E402
+import eval as eval_script  # noqa: E402
+import train_qlora  # noqa: E402
 from degraders import __version__, command  # noqa: E402
 from degraders.output import digest, lock, write_text  # noqa: E402
 from degraders.registry import all_degraders  # noqa: E402
@@ -64,11 +69,13 @@ IDENTITY_RATE = 0.05
 
 @dataclass(frozen=True)
 class Source:
-    """Where pairs come from; `data` and `training` are options of data_prep.py and train_qlora.py beside the usual."""
+    """Where pairs come from; `data`, `training` and `asking` are options of data_prep.py, train_qlora.py and eval.py
+    beside the usual."""
 
     name: str
     data: tuple[str, ...] = ()
     training: tuple[str, ...] = ()
+    asking: tuple[str, ...] = ()
     variant: bool = False
 
     @property
@@ -85,6 +92,13 @@ class Task(NamedTuple):
     @property
     def name(self) -> str:
         return self.source.name if self.seed is None else f"{self.source.name}-{self.seed}"
+
+    @property
+    def learner(self) -> Task:
+        """The task whose adapter answers: a variant that is only asked in another way learns nothing of its own."""
+        source = self.source
+        own = not source.variant or source.data or source.training
+        return self if own else Task(Source("realistic"), self.seed)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -109,6 +123,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--sources", type=command.names, default=list(SOURCES), help="with commas (default: all)")
     parser.add_argument("--variant", type=_variant, action="append", default=[], help="NAME='options', any number")
     parser.add_argument("--recipe", default=RECIPE, help="options of train_qlora.py for all (default: %(default)s)")
+    parser.add_argument("--asking", default="", help="options of eval.py for all models (default: none)")
     parser.add_argument("--n_per_doc", type=whole(1), default=1, help="variants of a text (default: %(default)s)")
     parser.add_argument(
         "--textattack", type=_interpreter, metavar="PYTHON", help="interpreter of an environment with textattack"
@@ -134,7 +149,7 @@ def _numbers(text: str) -> list[int]:
 
 
 def _variant(text: str) -> Source:
-    """`NAME='options'`: each option goes to data_prep.py if that knows it, else to train_qlora.py."""
+    """`NAME='options'`: each option goes to the first of data_prep.py, train_qlora.py and eval.py that knows it."""
     name, equals, rest = text.partition("=")
     if not equals or not re.fullmatch(r"[\w.]+", name) or name in SOURCES:
         raise argparse.ArgumentTypeError(f"{text!r}: write NAME='--option value ...' with a name of its own")
@@ -143,13 +158,15 @@ def _variant(text: str) -> Source:
         if word.startswith("--") or not groups:
             groups.append([])
         groups[-1].append(word)
-    parser = data_prep.build_parser()
-    known = [not parser.parse_known_args(group)[1] for group in groups]
-    data, training = (
-        tuple(word for group, of_data in zip(groups, known, strict=True) if of_data is side for word in group)
-        for side in (True, False)
-    )
-    return Source(name, data, training, variant=True)
+    parsers = [script.build_parser() for script in (data_prep, train_qlora, eval_script)]
+    sides: tuple[list[str], list[str], list[str]] = ([], [], [])
+    for group in groups:
+        knows = [not parser.parse_known_args(group)[1] for parser in parsers]
+        if True not in knows:
+            raise argparse.ArgumentTypeError(f"{name}: none of the scripts knows {shlex.join(group)}")
+        sides[knows.index(True)].extend(group)
+    data, training, asking = map(tuple, sides)
+    return Source(name, data, training, asking, variant=True)
 
 
 def _interpreter(text: str) -> str:
@@ -171,7 +188,7 @@ def bench(options: argparse.Namespace) -> None:
         tasks = list(worth.tasks())
         for task in tasks:
             if task.source.trained:
-                worth.pairs(task)
+                worth.pairs(task.learner)
         run_all(worth, tasks)
     finally:
         os.close(handle)
@@ -204,6 +221,7 @@ class Worth:
         self.model = str(Path(options.model).resolve()) if Path(options.model).exists() else options.model
         self.digests = {"docs": digest_of(self.docs), "real": digest(self.real), "code": digest_of(ROOT / "degraders")}
         self._tokens: Callable[[str], int] | None = None
+        self._training: defaultdict[Task, Lock] = defaultdict(Lock)
 
     def tasks(self) -> Iterator[Task]:
         """What is to be run, seed by seed; what needs an environment that is not there is left out, with a word."""
@@ -314,7 +332,7 @@ class Worth:
 
     def run(self, task: Task) -> list[worth_tables.Run]:
         """Train, if there is something to train, and ask; the figures by part."""
-        training = self._train(task) if task.source.trained else 0.0
+        training = self._train(task.learner) if task.source.trained else 0.0
         parts = [TUNING, HELD_OUT] if self.options.held_out and not task.source.variant else [TUNING]
         system = "unguarded" if task.source.name in TOOLS else "model"
         return [self._measured(task, part, system, training) for part in parts]
@@ -340,7 +358,8 @@ class Worth:
             return steps.script("train_qlora.py", [*asked, *arguments], self.work, log, threads=options.threads)
 
         signature = {"arguments": arguments, "pairs": digest(self.work / name)}
-        return steps.once(folder / "adapter.json", signature, adapter, train)
+        with self._training[task]:
+            return steps.once(folder / "adapter.json", signature, adapter, train)
 
     def _asked(self, task: Task, part: str, kind: str) -> tuple[dict[str, Any], float]:
         """eval.py's summary of a run's answers to the pairs of a part, and the CPU-seconds that answering took."""
@@ -363,17 +382,17 @@ class Worth:
 
     def _answering(self, task: Task, where: str) -> tuple[list[str], dict[str, Any]]:
         """Options of eval.py that say what answers, and the digest of it."""
-        name, threads = task.source.name, ["--threads", str(self.options.threads)]
+        name, options = task.source.name, self.options
+        how = [*shlex.split(options.asking), *task.source.asking, "--threads", str(options.threads)]
         if name in TOOLS:
             tool = Path(__file__).with_name("correctors.py")
             return ["--predictions", f"{where}/answers.jsonl"], {"tool": digest(tool)}
         if task.source.trained:
-            adapter = f"runs/{task.name}/adapter"
-            return ["--model", adapter, *threads], {
-                "adapter": digest(self.work / adapter / "adapter_model.safetensors")
-            }
+            adapter = f"runs/{task.learner.name}/adapter"
+            weights = digest(self.work / adapter / "adapter_model.safetensors")
+            return ["--model", adapter, *how], {"adapter": weights}
         model = TINY if self.options.debug_tiny else self.model
-        return ["--model", "copy" if name == "copy" else model, *threads], {}
+        return ["--model", "copy" if name == "copy" else model, *how], {}
 
     def _corrected(self, tool: str, asked: Path, folder: Path, log: Path) -> float:
         """A tool's answers, in answers.jsonl of the folder; its CPU-seconds."""
@@ -413,7 +432,9 @@ def report(worth: Worth, runs: Sequence[worth_tables.Run]) -> None:
             sections += [f"## {title}", f"![F0.5 of each source]({chart})", *tables]
     if found := worth_tables.rows(runs, TUNING, ablation=True):
         found = [*(row for row in worth_tables.rows(runs, TUNING) if row.source == "realistic"), *found]
-        options = [f"- `{one.name}`: `{shlex.join([*one.data, *one.training])}`" for one in worth.options.variant]
+        options = [
+            f"- `{one.name}`: `{shlex.join([*one.data, *one.training, *one.asking])}`" for one in worth.options.variant
+        ]
         tables = worth_tables.main_table(found), worth_tables.label_table(found)
         sections += ["## One change at a time", "\n".join(options), *tables]
     records = [recorded(work, run) for run in runs]
@@ -492,7 +513,7 @@ def runs_table(records: Sequence[dict[str, Any]]) -> str:
 def plain(value: Any) -> Any:
     """An option's value, of a path its last part alone: where things lie on a machine is nobody's concern."""
     if isinstance(value, Source):
-        return f"{value.name}={shlex.join([*value.data, *value.training])}"
+        return f"{value.name}={shlex.join([*value.data, *value.training, *value.asking])}"
     if isinstance(value, list):
         return [plain(one) for one in value]
     is_path = isinstance(value, Path) or (isinstance(value, str) and "/" in value and Path(value).exists())

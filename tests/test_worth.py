@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
@@ -184,10 +185,26 @@ def test_what_runs_ends_when_nobody_waits_for_it(tmp_path: Path) -> None:
 
 
 def test_options_of_a_variant_go_to_the_script_that_knows_them() -> None:
-    found = bench_worth._variant("few='--severity' light --span_weight 3 --allow-lossy --exclude style llm")
+    found = bench_worth._variant(
+        "few='--severity' light --span_weight 3 --allow-lossy --exclude style llm --keep_bias 1"
+    )
     assert found.name == "few" and found.variant and found.trained
     assert found.data == ("--severity", "light", "--allow-lossy", "--exclude", "style", "llm")
     assert found.training == ("--span_weight", "3")
+    assert found.asking == ("--keep_bias", "1")
+
+
+def test_a_variant_that_is_only_asked_otherwise_learns_nothing_of_its_own() -> None:
+    asked, taught = (
+        bench_worth._variant(text) for text in ("wary=--keep_bias 1", "long=--max_chars 900 --keep_bias 1")
+    )
+    assert bench_worth.Task(asked, 2).learner.name == "realistic-2"
+    assert bench_worth.Task(taught, 2).learner.name == "long-2"
+
+
+def test_an_option_that_no_script_knows_is_wrong_usage() -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="--no_such"):
+        bench_worth._variant("odd=--no_such 1")
 
 
 # What the tables say
@@ -261,14 +278,16 @@ def test_it_runs_adds_to_what_is_there_and_does_nothing_twice(
     assert "| realistic |" in said.out and "| copy " in said.out and "Traceback" not in said.err
     adapter = tmp_path / "work" / "runs" / "realistic-1" / "adapter" / "adapter_model.safetensors"
     before = adapter.stat().st_mtime_ns
-    variant = ["--variant", "light=--severity light --lora_r 4", "--held_out"]
+    variant = ["--variant", "light=--severity light --lora_r 4", "--variant", "wary=--keep_bias 1", "--held_out"]
     assert bench_worth.main([*usual, "--sources", "realistic,copy,codespell", *variant]) == 0
     said = capsys.readouterr()
     assert adapter.stat().st_mtime_ns == before
     assert "## Owners held out" in said.out and "| light " in said.out.partition("## One change at a time")[2]
     assert "codespell: left out, --tools names no interpreter" in said.err
     content = json.loads((tmp_path / "work" / "worth.json").read_text())
-    assert len(content["runs"]) == 5 and content["options"]["variant"] == ["light=--severity light --lora_r 4"]
+    assert len(content["runs"]) == 6
+    assert content["options"]["variant"] == ["light=--severity light --lora_r 4", "wary=--keep_bias 1"]
+    assert not (tmp_path / "work" / "runs" / "wary-1" / "adapter").exists()
     assert str(tmp_path) not in json.dumps(content)
     assert (tmp_path / "work" / "worth.held_out.png").read_bytes().startswith(b"\x89PNG")
 

@@ -92,6 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="P",
         help="share with exactly one error (default: as it comes)",
     )
+    group("--recoverable", type=_classes, default="ABC", metavar="ABC", help="classes of errors that are made")
     group("--allow-lossy", action="store_true", help="errors whose repair the text does not tell, too (class D)")
     group("--unit", choices=("section", "document"), default="section", help="what a record holds")
     group(
@@ -233,6 +234,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         identity_rate=options.identity_rate,
         single_fault_rate=options.single_fault_rate,
         allow_lossy=options.allow_lossy,
+        classes=options.recoverable,
         unit=options.unit,
         max_chars=options.max_chars,
         min_words=options.min_words,
@@ -345,6 +347,13 @@ def _severity(text: str) -> float | None:
     if not 1 <= value <= 100:
         raise argparse.ArgumentTypeError(f"{text!r} is neither light, medium, heavy nor a number from 1 to 100")
     return value
+
+
+def _classes(text: str) -> str:
+    found = "".join(sorted(set(text.upper().replace(",", ""))))
+    if not found or not set(found) <= set("ABC"):
+        raise argparse.ArgumentTypeError(f"{text!r}: name some of the classes A, B and C; D is --allow-lossy")
+    return found
 
 
 def _cores() -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
@@ -57,7 +57,8 @@ class Plan:
     `severity` is the mean number of errors in a text of up to 2,000 characters (at least one), None for that of
     `counts`, which are in order of their length; `again` is the chance that an error is of the kind of the last one;
     `identity_rate` the share of pairs left as they are; `single_fault_rate` the share with exactly one error, or None
-    to let it follow from the severity; `allow_lossy` lets errors through whose repair nothing in the text tells.
+    to let it follow from the severity; `classes` are those of the errors that are made, to which `allow_lossy` adds D,
+    errors whose repair nothing in the text tells: `kept` in sum.
     """
 
     degraders: tuple[Degrader, ...]
@@ -68,6 +69,11 @@ class Plan:
     allow_lossy: bool = False
     counts: tuple[Counts, ...] = MANY_HAVE_ONE
     again: float = 0.0
+    classes: str = "ABC"
+    kept: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kept", frozenset(self.classes + "D" * self.allow_lossy))
 
 
 class Error(NamedTuple):
@@ -105,7 +111,7 @@ def _usable(plan: Plan, kinds: frozenset[str], english: bool) -> tuple[tuple[Deg
         item
         for problem in plan.degraders
         for item in problem.drawn
-        if item.where.needs & kinds and (plan.allow_lossy or item.recoverable != "D") and (english or not item.english)
+        if item.where.needs & kinds and ("D" in plan.kept or item.recoverable != "D") and (english or not item.english)
     )
     return usable, _cumulative(usable)
 
@@ -136,7 +142,7 @@ class Degradation:
         chosen = self._choose(draw, wanted, single)
         while chosen:
             variant = self._apply(chosen)
-            lost = set() if plan.allow_lossy else _lossy_groups(variant, chosen)
+            lost = _unwanted_groups(variant, chosen, plan.kept)
             if not lost:
                 return variant
             chosen = [item for item in chosen if item.group not in lost]
@@ -203,7 +209,7 @@ class Degradation:
                 result = Fault((Edit(place.start, place.end, result),))
             edits, class_, evidence, told = result
             class_ = class_ or item.recoverable
-            if not edits or (single and len(edits) > 1) or (class_ == "D" and not self.plan.allow_lossy):
+            if not edits or (single and len(edits) > 1) or class_ not in self.plan.kept:
                 continue
             if self._fits(edits, evidence, item, chosen):
                 group = len(chosen)
@@ -286,5 +292,7 @@ def _told(place: Located, bad: str, context: str) -> bool:
     return True
 
 
-def _lossy_groups(variant: Variant, chosen: Sequence[_Chosen]) -> set[int]:
-    return {item.group for item, error in zip(chosen, variant.errors, strict=True) if error.recoverable == "D"}
+def _unwanted_groups(variant: Variant, chosen: Sequence[_Chosen], kept: frozenset[str]) -> set[int]:
+    """The faults with an error that has turned out to be of a class that is not kept."""
+    errors = zip(chosen, variant.errors, strict=True)
+    return {item.group for item, error in errors if error.recoverable not in kept}

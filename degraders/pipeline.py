@@ -55,6 +55,7 @@ class Settings:
     identity_rate: float
     single_fault_rate: float | None
     allow_lossy: bool
+    classes: str
     unit: str
     max_chars: int | None
     min_words: int
@@ -209,6 +210,7 @@ def _plan(settings: Settings) -> Plan:
         settings.allow_lossy,
         profile.counts,
         profile.again,
+        settings.classes,
     )
 
 

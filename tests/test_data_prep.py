@@ -74,6 +74,14 @@ def test_lossy_errors_are_off_unless_asked(made: Path, tmp_path: Path) -> None:
     assert any(span["recoverable"] == "D" for row in rows(tmp_path / "d.jsonl") for span in row["spans"])
 
 
+def test_only_errors_of_the_classes_asked_for_are_made(tmp_path: Path) -> None:
+    assert prepare("--input", SAMPLES, "--output", tmp_path / "a.jsonl", "--recoverable", "c,A") == 0
+    assert {span["recoverable"] for row in rows(tmp_path / "a.jsonl") for span in row["spans"]} == {"A", "C"}
+    for wrong in ("D", "", "AX"):
+        with pytest.raises(SystemExit):
+            prepare("--input", SAMPLES, "--output", tmp_path / "b.jsonl", "--recoverable", wrong)
+
+
 def told_by_a_list(span: dict[str, Any]) -> bool:
     return span["label"] == "markup.list_markers"
 

@@ -14,8 +14,8 @@ import os
 import subprocess
 import sys
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,15 +25,18 @@ from degraders.command import Help, adder, names, number, run, whole
 from degraders.errors import UserError
 
 if TYPE_CHECKING:
+    from degraders.asking import Asked, Backend
     from degraders.pipeline import Settings
     from degraders.report import Report, Shown
     from degraders.sources import Job
     from degraders.splits import Assignment
+    from fixer.rewriting import Local
 
 ROOT = Path(__file__).resolve().parent
 TINY_DOCUMENTS, TINY_UNITS = 6, 3
 PREVIEW_RECORDS = 60
 BYTES_PER_WORKER = 500_000
+LLM_SHARE = 0.1
 MOST_WARNINGS = 10
 
 
@@ -100,6 +103,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     group("--min-words", type=whole(0), default=8, metavar="N", help="leave out units with fewer words of prose")
 
+    _llm_options(adder(parser.add_argument_group("language models")))
+
     group = adder(parser.add_argument_group("calibration"))
     group("--calibrate", type=Path, metavar="PAIRS", help="write a profile of real pairs (bad, good) to --output")
     group("--report", action="store_true", help="show real and made errors side by side, as a table and a PNG")
@@ -111,6 +116,26 @@ def build_parser() -> argparse.ArgumentParser:
     group("--run-tests", action="store_true", help="check the installation: tests, sample data set; and stop")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
+
+
+def _llm_options(group: Callable[..., None]) -> None:
+    group("--llm-backend", choices=("stub", "transformers", "openai"), default="stub", help="who rewrites passages: "
+          "offline rules, a model on this machine, or a server that speaks chat completions")  # fmt: skip
+    group("--llm-model", metavar="NAME", help="model of the server or the hub, model folder, or adapter of "
+          "train_qlora.py --direction degrade")  # fmt: skip
+    group("--llm-base-url", metavar="URL", help="the server's address, http://host:port/v1 (default: the client's own)")
+    group("--llm-share", type=number(0, 1), metavar="P", help=f"share of records with an error of a model (default: "
+          f"{LLM_SHARE} with a model; the stub's is in the profile)")  # fmt: skip
+    group("--llm-problems", type=names, metavar="A,B", help="what is asked for (default: all that may be made)")
+    group("--llm-cache", type=Path, metavar="FILE", help="the answers (default: beside the output, .llm-cache.sqlite)")
+    group("--llm-temperature", type=number(0, 2), default=0.7, metavar="T", help="0: the likeliest answer")
+    group(
+        "--llm-max-requests", type=whole(1), metavar="N", help="at most so many HTTP requests, retries too (none: any)"
+    )
+    group("--llm-concurrency", type=whole(1), default=32, metavar="N", help="requests in flight")
+    group("--llm-timeout", type=number(0.1), default=60.0, metavar="S", help="seconds for one answer")
+    group("--llm-bits", type=int, choices=(4, 16, 32), default=4, help="of a model on this machine")
+    group("--llm-batch", type=whole(1), default=8, metavar="N", help="passages that it rewrites at once")
 
 
 def check_usage(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
@@ -126,6 +151,8 @@ def check_usage(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
         return
     if options.report:
         parser.error("--report goes with --calibrate")
+    if options.llm_backend != "stub" and not options.llm_model:
+        parser.error(f"--llm-backend {options.llm_backend} needs --llm-model NAME")
     try:
         ending(options.output)
         options.fractions = parse_fractions(options.splits)
@@ -176,6 +203,8 @@ def prepare(options: argparse.Namespace) -> None:
             report.surveyed(result)
         assigned = splits.assign(report.signatures, options.fractions, options.seed)
         shown = Shown(PREVIEW_RECORDS if options.preview else 0)
+        if settings.llm and settings.llm.cache:
+            report.asked = ask(options, settings, settings.llm, run, report)
         split_jobs = ((job, assigned.splits[job.doc_id]) for job in jobs(options) if job.doc_id in assigned.splits)
         with output.dataset(options.output, force=options.force) as sink:
             for batch in run_over(split_jobs, pipeline.Degrade(settings), run, "degrading", report.bytes):
@@ -188,6 +217,69 @@ def prepare(options: argparse.Namespace) -> None:
     seconds = time.monotonic() - started
     write_companions(options, settings, report, assigned, shown, seconds)
     print(summary(report, assigned, options.fractions, written_by(options), seconds))
+
+
+def ask(options: argparse.Namespace, settings: Settings, llm: Asked, run: Any, report: Report) -> Counter[str]:
+    """Have a language model answer all that will be needed and is not in the cache; what became of the requests."""
+    from tqdm import tqdm
+
+    from degraders import asking, pipeline
+
+    answers = asking.Answers(llm.cache, llm.signature, write=True)
+    found = run_over(jobs(options), pipeline.Passages(settings), run, "asking", report.bytes)
+    told: Counter[str] = Counter()
+    try:
+        requests = (request for batch in found for request in batch)
+        with tqdm(desc="answers", unit="", leave=False, disable=None, position=1) as bar:
+            for outcome in asking.ask(backend(options), requests, answers):
+                told[outcome] += 1
+                bar.update()
+    finally:
+        answers.close()
+    return told
+
+
+def backend(options: argparse.Namespace) -> Backend:
+    """Who answers."""
+    if options.llm_backend == "openai":
+        from degraders.llm_openai import OpenAI, Server
+
+        settings = (options.llm_temperature, options.llm_concurrency, options.llm_timeout, options.llm_max_requests)
+        return OpenAI(Server(options.llm_model, options.llm_base_url, *settings))
+    from fixer.rewriting import Transformers
+
+    return Transformers(local(options))
+
+
+def local(options: argparse.Namespace) -> Local:
+    from fixer.rewriting import Local
+
+    return Local(options.llm_model, options.llm_bits, options.llm_batch, options.llm_temperature, options.seed)
+
+
+def llm_of(options: argparse.Namespace) -> Asked | None:
+    """What is asked of a language model; None where nothing is."""
+    from degraders import llm, output
+    from degraders.asking import Asked
+    from degraders.rewriting import LEARNED, problem_of, problems
+
+    kind, share = options.llm_backend, options.llm_share
+    if kind == "stub" and not share:
+        return None
+    signature, known = "", list(llm.PROBLEMS if kind == "stub" else problems())
+    if kind == "openai":
+        signature = f"openai {options.llm_model} {options.llm_base_url} {options.llm_temperature}"
+    elif kind == "transformers":
+        model = local(options)
+        signature, known = model.signature(), [LEARNED] if model.learned else known
+    made = options.recoverable + "D" * options.allow_lossy
+    chosen = options.llm_problems or [name for name in known if problem_of(name).recoverable in made]
+    if unknown := [name for name in chosen if name not in known]:
+        raise UserError(f"--llm-problems {unknown[0]}: is none of {', '.join(known)}")
+    if not chosen:
+        raise UserError(f"--recoverable {made}: no problem of a language model has such errors ({', '.join(known)})")
+    cache = "" if kind == "stub" else str(options.llm_cache or output.beside(options.output, ".llm-cache.sqlite"))
+    return Asked(kind, LLM_SHARE if share is None else share, tuple(chosen), signature, cache)
 
 
 def written_by(options: argparse.Namespace) -> list[Path]:
@@ -242,6 +334,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         max_bytes=options.max_bytes,
         profile=profiles.read(options.profile) if options.profile else profiles.default(),
         asked=options.degraders is not None,
+        llm=llm_of(options),
         max_units=TINY_UNITS if options.debug_tiny else None,
     )
 

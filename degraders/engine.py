@@ -93,6 +93,15 @@ class Variant(NamedTuple):
     identity: bool = False
 
 
+class Given(NamedTuple):
+    """A fault that was made elsewhere, for a variant to hold; `alone` if no other error shall stand beside it, and each
+    of its edits counts for itself."""
+
+    degrader: Degrader
+    fault: Fault
+    alone: bool = False
+
+
 class _Chosen(NamedTuple):
     """An edit on its way into a variant, in offsets of the document; `group` is shared by edits of one fault."""
 
@@ -129,17 +138,29 @@ class Degradation:
         self.degraders, self.cumulative = _usable(plan, unit.kinds, unit.doc.english)
         self.without_place: set[Degrader] = set()
 
-    def variant(self, number: int) -> Variant | None:
-        """The variant of that number, or None if no error finds a place."""
+    def is_identity(self, number: int) -> bool:
+        """Whether the variant of that number is drawn to be the text as it is."""
+        return self._draw(number).chance(self.plan.identity_rate)
+
+    def _draw(self, number: int) -> Draw:
+        return Draw(self.plan.seed, self.unit.doc.doc_id, self.unit.index, number)
+
+    def variant(self, number: int, given: Given | None = None) -> Variant | None:
+        """The variant of that number, or None if no error finds a place; with a `given` fault, if that may stand, among
+        its errors."""
         unit, plan = self.unit, self.plan
-        draw = Draw(plan.seed, unit.doc.doc_id, unit.index, number)
+        draw = self._draw(number)
         if draw.chance(plan.identity_rate):
             return Variant(unit.text, (), identity=True)
-        if not self.degraders:
+        if not self.degraders and not given:
             return None
         single = plan.single_fault_rate is not None and draw.chance(plan.single_fault_rate)
         wanted = 1 if single else self._errors_wanted(draw)
-        chosen = self._choose(draw, wanted, single)
+        chosen = self._given(given, single) if given else []
+        if given and chosen:
+            wanted = 0 if given.alone else wanted - 1
+        if wanted and self.degraders:
+            self._choose(draw, wanted, single, chosen)
         while chosen:
             variant = self._apply(chosen)
             lost = _unwanted_groups(variant, chosen, plan.kept)
@@ -147,6 +168,16 @@ class Degradation:
                 return variant
             chosen = [item for item in chosen if item.group not in lost]
         return None
+
+    def _given(self, given: Given, single: bool) -> list[_Chosen]:
+        """The edits of a given fault, each by itself if they are many; none if they cannot stand, or must be one."""
+        edits, class_, evidence, told = given.fault
+        item = given.degrader
+        if (single and len(edits) > 1) or not self._fits(edits, evidence, item, ()):
+            return []
+        class_ = class_ or item.recoverable
+        groups = range(len(edits)) if given.alone else [0] * len(edits)
+        return [_Chosen(edit, item, class_, evidence, told, at) for at, edit in zip(groups, edits, strict=True)]
 
     def _errors_wanted(self, draw: Draw) -> int:
         """A number of errors as texts of this length have them, more or fewer as the severity asks."""
@@ -171,9 +202,8 @@ class Degradation:
             count += 1
         return count
 
-    def _choose(self, draw: Draw, wanted: int, single: bool) -> list[_Chosen]:
+    def _choose(self, draw: Draw, wanted: int, single: bool, chosen: list[_Chosen]) -> None:
         """Draw the kinds of error first; the larger ones then claim their places before the smaller."""
-        chosen: list[_Chosen] = []
         missing, tried = wanted, 0
         for _ in range(_ROUNDS):
             kinds = self._kinds(draw, missing)
@@ -186,7 +216,6 @@ class Degradation:
             if not missing:
                 break
         chosen.sort(key=_by_start)
-        return chosen
 
     def _kinds(self, draw: Draw, count: int) -> list[Degrader]:
         """Kinds of error by their weights, now and then the same again."""

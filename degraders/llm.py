@@ -1,26 +1,19 @@
-"""LLM-style degraders: whole passages rewritten, by rules offline or by a model behind the same protocol.
-
-A rewriter sees a passage in which code, URLs and the like are placeholders (`⟦0⟧`); a rewrite counts only if every
-placeholder is still there once. The errors of a rewrite are what a token alignment finds changed.
-"""
+"""The offline rewriter: rules that make a paragraph wordier, vaguer or tangled, behind the protocol of real models."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Protocol
 
-from degraders.document import Unit
 from degraders.draw import Draw
-from degraders.edits import Edit, align
 from degraders.lexicon import like, lowered, mapping, phrases
 from degraders.registry import Fault, Place, degrader, regions
+from degraders.rewriting import Request, hide, taken
 
-PROBLEMS = ("wordy", "tangled", "vague")
-"""What a rewriter can be asked for; `vague` loses information, so its errors are of class D."""
+PROBLEMS = ("wordy", "tangle", "vague")
+"""What its rules can make; `vague` loses information, so its errors are of class D."""
 
-_PLACEHOLDER = re.compile(r"⟦\d+⟧")
 _SENTENCE = re.compile(r"(?<=[.!?])[ \n]+(?=[A-Z⟦])")
 _OPENERS = frozenset(
     "a after all an and any as at because before both by check choose click configure create each every finally for "
@@ -32,25 +25,12 @@ _OPENERS = frozenset(
 _PURPOSE = re.compile(r"\b(To|If|When|Once|After|Before|Because|Unless) ([^,.⟦⟧]{8,120}), ([^.!?]{8,200})([.!])")
 
 
-class Rewriter(Protocol):
-    """Rewrites a passage so that it has one named problem, or declines with None.
-
-    The answer may depend on the arguments alone, so that a run can be repeated.
-    """
-
-    name: str
-
-    def rewrite(self, passage: str, problem: str, seed: int) -> str | None: ...
-
-
 class Stub:
-    """The offline rewriter: rules that make a paragraph wordier, vaguer or tangled, several changes at a time."""
+    """Several changes at a time, of one of its problems."""
 
-    name = "stub"
-
-    def rewrite(self, passage: str, problem: str, seed: int) -> str | None:
-        rewritten = _RULES[problem](passage, Draw(seed, problem))
-        return rewritten if rewritten != passage else None
+    def rewrite(self, request: Request) -> str | None:
+        rewritten = _RULES[request.problem](request.passage, Draw(request.seed, request.problem))
+        return rewritten if rewritten != request.passage else None
 
 
 class _Phrases:
@@ -138,40 +118,7 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-_RULES: Mapping[str, Callable[[str, Draw], str]] = {"wordy": _wordy, "tangled": _tangled, "vague": _vague}
-
-
-def rewritten(unit: Unit, start: int, end: int, rewriter: Rewriter, problem: str, seed: int) -> Fault | None:
-    """The fault that a rewriter leaves in [start, end) of the document; None if its answer cannot be taken."""
-    passage, hidden = _hide(unit, start, end)
-    answer = rewriter.rewrite(passage, problem, seed)
-    if answer is None or sorted(_PLACEHOLDER.findall(answer)) != sorted(_PLACEHOLDER.findall(passage)):
-        return None
-    bad = _PLACEHOLDER.sub(lambda match: hidden[match[0]], answer)
-    found = align(unit.doc.text[start:end], bad)
-    edits = [Edit(start + edit.start, start + edit.end, edit.text) for edit in found]
-    if not all(unit.doc.survives(edit.start, edit.end, edit.text, ()) for edit in edits):
-        edits = [_covering(edits, unit, start, bad, end)]
-    return Fault(tuple(edits), recoverable="D" if problem == "vague" else "B") if edits else None
-
-
-def _hide(unit: Unit, start: int, end: int) -> tuple[str, dict[str, str]]:
-    """The passage with each protected range a placeholder, and what each stands for."""
-    hidden: dict[str, str] = {}
-    out: list[str] = []
-    at = start
-    for left, right, _ in unit.doc.protected_in(start, end):
-        name = f"⟦{len(hidden)}⟧"
-        hidden[name] = unit.doc.text[left:right]
-        out += unit.doc.text[at:left], name
-        at = right
-    return "".join([*out, unit.doc.text[at:end]]), hidden
-
-
-def _covering(edits: list[Edit], unit: Unit, start: int, bad: str, end: int) -> Edit:
-    """One edit over all of them, for a rewrite that moves protected text."""
-    first, last = edits[0].start, edits[-1].end
-    return Edit(first, last, bad[first - start : len(bad) - (end - last)])
+_RULES: Mapping[str, Callable[[str, Draw], str]] = {"wordy": _wordy, "tangle": _tangled, "vague": _vague}
 
 
 _STUB = Stub()
@@ -191,4 +138,7 @@ _STUB = Stub()
     weight=1.0,
 )
 def stub(place: Place, draw: Draw) -> Fault | None:
-    return rewritten(place.unit, place.start, place.end, _STUB, draw.choice(PROBLEMS), draw.below(1 << 32))
+    passage, _ = hide(place.unit, place.start, place.end)
+    request = Request(draw.choice(PROBLEMS), passage, place.unit.context, draw.below(1 << 32))
+    answer = _STUB.rewrite(request)
+    return taken(place.unit, place, request, answer)[0] if answer else None

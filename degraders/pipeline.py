@@ -25,12 +25,16 @@ from typing import TypeVar
 
 import orjson
 
-from degraders.document import Unit, parse, units
-from degraders.engine import Degradation, Plan, Variant
+from degraders.asking import Asked, looked_up
+from degraders.document import Region, Unit, parse, units
+from degraders.draw import Draw
+from degraders.engine import Degradation, Given, Plan, Variant
 from degraders.errors import UserError
+from degraders.llm import Stub
 from degraders.profiles import Profile
 from degraders.records import record
 from degraders.registry import select
+from degraders.rewriting import LEARNED, Request, Rewriter, drawn, problem_of, taken
 from degraders.sources import Job, Skip, Source, load
 from degraders.splits import signature
 
@@ -46,7 +50,7 @@ class Settings:
     """What a worker must know; plain values, so that it travels to another process.
 
     `asked` says that the degraders were named, so that none is off; without `max_chars` units are as long as the texts
-    of the profile.
+    of the profile; `llm` is what is asked of a language model, if anything.
     """
 
     degraders: tuple[str, ...]
@@ -63,6 +67,7 @@ class Settings:
     max_bytes: int
     profile: Profile
     asked: bool = False
+    llm: Asked | None = None
     max_units: int | None = None
 
 
@@ -87,6 +92,7 @@ class Batch:
     classes: Counter[str] = field(default_factory=Counter)
     splits: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
+    rewrites: Counter[str] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
 
     def fault(self, where: str, error: Exception) -> None:
@@ -97,7 +103,7 @@ class Batch:
     def count(self, other: Batch) -> None:
         """Add the counts of another batch to these; its lines are left."""
         self.warnings += other.warnings
-        for name in ("counts", "families", "labels", "classes", "splits", "rejects"):
+        for name in ("counts", "families", "labels", "classes", "splits", "rejects", "rewrites"):
             getattr(self, name).update(getattr(other, name))
 
 
@@ -117,14 +123,56 @@ class Survey:
         return Surveyed(source.doc_id, signature(source.text), blake2b(raw, digest_size=16).digest(), len(raw))
 
 
-class Degrade:
-    """Degrades batches of (job, split)."""
+class _Units:
+    """The units of documents, those that are fit to be degraded and those that are not."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         room = (round(_ROOM * size) for size in settings.profile.sizes)
         self.sizes = (settings.max_chars,) if settings.max_chars else tuple(room)
         self.longest = 8 * max(self.sizes)
+
+    def _units(self, source: Source) -> list[Unit]:
+        doc = parse(source.text, doc_id=source.doc_id, format=source.format)
+        return units(doc, unit=self.settings.unit, max_chars=self.sizes)[: self.settings.max_units]
+
+    def _unfit(self, unit: Unit) -> str | None:
+        if self.settings.unit == "section" and unit.end - unit.start > self.longest:
+            return f"unit: a block of over {self.longest:,} characters"
+        if len(unit.words.texts) < self.settings.min_words:
+            return f"unit: under {self.settings.min_words} words of prose"
+        return None
+
+
+class Passages(_Units):
+    """What a language model is to be asked about documents, before any of them is degraded."""
+
+    def __call__(self, jobs: Sequence[Job]) -> list[Request]:
+        return [request for job in jobs for request in self._requests(job)]
+
+    def _requests(self, job: Job) -> Iterator[Request]:
+        source, llm = load(job, max_bytes=self.settings.max_bytes), self.settings.llm
+        if isinstance(source, Skip) or not llm:
+            return
+        try:
+            for unit in self._units(source):
+                degradation = Degradation(unit, _plan(self.settings)) if not self._unfit(unit) else None
+                for number in range(self.settings.n_per_doc if degradation else 0):
+                    found = passage(unit, number, llm, self.settings.seed)
+                    if found and degradation and not degradation.is_identity(number):
+                        yield found[0]
+        except Exception:  # the odd text is reported when it is degraded
+            return
+
+
+def passage(unit: Unit, number: int, llm: Asked, seed: int) -> tuple[Request, Region] | None:
+    """What is asked for one variant of a unit, and its place; None for most variants."""
+    draw = Draw(seed, "llm", unit.doc.doc_id, unit.index, number)
+    return drawn(unit, draw, llm.problems) if draw.chance(llm.share) else None
+
+
+class Degrade(_Units):
+    """Degrades batches of (job, split)."""
 
     def __call__(self, jobs: Sequence[tuple[Job, str]]) -> Batch:
         plan = _plan(self.settings)
@@ -155,25 +203,33 @@ class Degrade:
             else:
                 yield from self._lines(unit, variants, split, batch)
 
-    def _units(self, source: Source) -> list[Unit]:
-        doc = parse(source.text, doc_id=source.doc_id, format=source.format)
-        return units(doc, unit=self.settings.unit, max_chars=self.sizes)[: self.settings.max_units]
-
-    def _unfit(self, unit: Unit) -> str | None:
-        if self.settings.unit == "section" and unit.end - unit.start > self.longest:
-            return f"unit: a block of over {self.longest:,} characters"
-        if len(unit.words.texts) < self.settings.min_words:
-            return f"unit: under {self.settings.min_words} words of prose"
-        return None
-
     def _variants(self, unit: Unit, plan: Plan, batch: Batch) -> list[Variant | None] | None:
         """The variants of a unit; None, and a warning, where a degrader fails on it."""
         degradation = Degradation(unit, plan)
         try:
-            return [degradation.variant(number) for number in range(self.settings.n_per_doc)]
+            return [self._variant(degradation, number, batch) for number in range(self.settings.n_per_doc)]
         except Exception as error:  # as above
             batch.fault(f"{unit.doc.doc_id}, unit {unit.index}", error)
             return None
+
+    def _variant(self, degradation: Degradation, number: int, batch: Batch) -> Variant | None:
+        """A variant, with an error of a language model where one is drawn and its answer can be taken."""
+        unit, llm = degradation.unit, self.settings.llm
+        found = passage(unit, number, llm, self.settings.seed) if llm else None
+        if not found or not llm or degradation.is_identity(number):
+            return degradation.variant(number)
+        request, place = found
+        answer = _rewriter(llm).rewrite(request)
+        fault, reason = (None, "not answered") if answer is None else taken(unit, place, request, answer)
+        if fault:
+            item = problem_of(request.problem).degrader
+            variant = degradation.variant(number, Given(item, fault, alone=request.problem == LEARNED))
+            if variant and any(error.degrader is item for error in variant.errors):
+                batch.rewrites[f"{request.problem}: taken"] += 1
+                return variant
+            reason = "cannot be told from the text"
+        batch.rewrites[f"{request.problem}: {reason}"] += 1
+        return degradation.variant(number)
 
     def _lines(self, unit: Unit, variants: list[Variant | None], split: str, batch: Batch) -> Iterator[bytes]:
         made: set[str] = set()
@@ -195,6 +251,10 @@ class Degrade:
                     batch.classes[error.recoverable] += 1
                 row = record(unit, variant, number=number, seed=self.settings.seed, split=split)
                 yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _rewriter(llm: Asked) -> Rewriter:
+    return looked_up(llm.cache, llm.signature) if llm.cache else Stub()
 
 
 @cache

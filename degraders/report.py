@@ -38,6 +38,7 @@ class Report:
         self.bytes = 0
         self.digest = hashlib.sha256()
         self.total = Batch()
+        self.asked: Counter[str] = Counter()
 
     def skipped(self, skip: Skip) -> None:
         """Count what is left out, with a few examples of where."""
@@ -120,11 +121,12 @@ def manifest(
             **{name: total.counts[name] for name in _COUNTED},
             "splits": dict(sorted(total.splits.items())),
             "families": dict(total.families.most_common()),
-            "labels": {name: total.labels[name] for name in report.degraders},
+            "labels": {name: total.labels[name] for name in (*report.degraders, *_own(report))},
             "recoverable": dict(sorted(total.classes.items())),
         },
         "skipped": {"documents": dict(report.skips), "other_files": report.other_endings, "examples": report.examples},
         "rejects": dict(total.rejects.most_common()),
+        "llm": {"requests": dict(report.asked.most_common()), "rewrites": dict(sorted(total.rewrites.items()))},
         "warnings": total.warnings,
         "duplicates": {"exact": assigned.exact, "near": assigned.near},
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -152,6 +154,7 @@ def summary(
         *((f"  rejected: {reason}", f"{count:,}") for reason, count in total.rejects.most_common()),
         ("errors", f"{sum(total.labels.values()):,} of {sum(map(bool, total.labels.values()))} kinds"),
         *((f"  {family}", f"{count:,}") for family, count in total.families.most_common()),
+        *_rewrites(report),
         ("recoverable", "  ".join(f"{name} {_share(total.classes, name)}" for name in sorted(total.classes))),
         ("time", f"{seconds:.1f} s, {report.bytes / 1e6 / max(seconds, 1e-9):.2f} MB/s of good text"),
         *(("written" if path is written[0] else "", str(path)) for path in written),
@@ -160,6 +163,26 @@ def summary(
     if empty:
         rows.append(("note", f"no document fell into {' or '.join(empty)}: too few documents for so small a share"))
     return table(rows)
+
+
+def _own(report: Report) -> list[str]:
+    """The labels that language models alone make."""
+    return sorted(report.total.labels.keys() - set(report.degraders))
+
+
+def _rewrites(report: Report) -> list[tuple[str, str]]:
+    """What became of what a language model was asked, and of its answers."""
+    rewrites, taken = report.total.rewrites, "taken"
+    if not rewrites:
+        return []
+    reasons: Counter[str] = Counter()
+    for name, count in rewrites.items():
+        reasons[name.partition(": ")[2]] += count
+    rows = [(f"  {what}", f"{count:,}") for what, count in report.asked.most_common()]
+    rows = [("requests", f"{report.asked.total():,}"), *rows] if rows else []
+    share = 100 * reasons[taken] / rewrites.total()
+    rows.append(("rewrites", f"{rewrites.total():,} looked at, {reasons.pop(taken, 0):,} taken ({share:.0f} %)"))
+    return [*rows, *((f"  not taken: {reason}", f"{count:,}") for reason, count in reasons.most_common())]
 
 
 def _split_list(splits: Counter[str]) -> str:
@@ -174,4 +197,6 @@ def _plain(settings: Settings) -> dict[str, Any]:
     """The settings as values of JSON; of the profile what names it."""
     plain = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
     digest = hashlib.blake2b(settings.profile.text(), digest_size=8).hexdigest()
-    return {**plain, "profile": {"origin": settings.profile.origin, "digest": digest}}
+    llm = settings.llm
+    told = llm and {**dataclasses.asdict(llm), "cache": Path(llm.cache).name, "prompts": llm.prompts()}
+    return {**plain, "llm": told, "profile": {"origin": settings.profile.origin, "digest": digest}}

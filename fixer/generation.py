@@ -27,11 +27,13 @@ LONGEST_PERIOD = 128
 
 
 class Request(NamedTuple):
-    """Token ids to continue; `source` are those of the text that the answer mostly copies, `limit` its most tokens."""
+    """Token ids to continue; `source` are those of the text that the answer mostly copies, `limit` its most tokens;
+    `seed` parts samples of the same prompt."""
 
     prompt: list[int]
     source: list[int]
     limit: int
+    seed: int = 0
 
 
 class Generated(NamedTuple):
@@ -183,7 +185,7 @@ class Generator:
         """A number in [0, 1) for each token of the answer, keyed by seed and prompt: the batch has no part in it."""
         if not self._sampling.temperature:
             return []
-        key = hashlib.blake2b(repr((self._sampling.seed, request.prompt)).encode(), digest_size=7)
+        key = hashlib.blake2b(repr((self._sampling.seed, request.seed, request.prompt)).encode(), digest_size=7)
         random = torch.Generator().manual_seed(int.from_bytes(key.digest(), "big"))
         draws: list[float] = torch.rand(request.limit, generator=random, dtype=torch.float64).tolist()
         return draws

@@ -10,6 +10,8 @@ half, degrades the good sides of the other half, and compares with the real erro
 - the AUC of a classifier (5 folds, no project in two of them) that tells made from real, by single errors, by whole
   texts and within a category; 0.5 says that it cannot.
 
+Pairs that were made elsewhere are measured beside them: `--made dataset.jsonl`.
+
 Once for all errors (`--allow-lossy`) and once for those that the text alone can repair. nlpaug's and textattack's typos
 on the same good sides are measured in the same way. textattack needs an older transformers than this project: make an
 environment for it, and name its interpreter with `--textattack`.
@@ -66,6 +68,9 @@ def main() -> int:
         "--profile", type=Path, help="measure this profile on all pairs, instead of calibrating on half"
     )
     parser.add_argument("--textattack", metavar="PYTHON", help="interpreter of an environment with textattack")
+    parser.add_argument(
+        "--made", type=Path, nargs="+", default=[], metavar="FILE", help="made pairs (JSONL) that are measured too"
+    )
     parser.add_argument("--table", action="store_true", help="print the distributions side by side too")
     options = parser.parse_args()
     found = list(pairs.read(options.pairs))
@@ -77,7 +82,14 @@ def main() -> int:
     else:
         profile = calibrate.calibrate(calibrate.read_fixes(seen), origin="one half of the projects")
     for lossy, only in ((True, "all errors"), (False, "errors that the text repairs")):
-        compare(reads, profile, lossy=lossy, title=only, peers=peers(options.textattack), show_table=options.table)
+        compare(
+            reads,
+            profile,
+            lossy=lossy,
+            title=only,
+            peers=peers(options.textattack, options.made),
+            show_table=options.table,
+        )
     return 0
 
 
@@ -225,8 +237,8 @@ def auc(made: Sequence[Texts], real: Sequence[Texts], features: Callable[[Texts]
 # Others
 
 
-def peers(textattack: str | None) -> dict[str, Maker]:
-    """The tools that are there, by name."""
+def peers(textattack: str | None, files: Sequence[Path]) -> dict[str, Maker]:
+    """The tools that are there, and the files of pairs, by name."""
     found: dict[str, Maker] = {}
     try:
         import nlpaug.augmenter.char as char
@@ -239,7 +251,14 @@ def peers(textattack: str | None) -> dict[str, Maker]:
         found["nlpaug"] = lambda reads: by_longest_line(reads, lambda lines: [keyboard.augment(x)[0] for x in lines])
     if textattack:
         found["textattack"] = lambda reads: by_longest_line(reads, lambda lines: attacked(textattack, lines))
-    return found
+    return found | {path.stem[:11]: lambda reads, path=path: of_file(path, reads) for path in files}
+
+
+def of_file(path: Path, reads: Sequence[calibrate.Read]) -> list[Texts]:
+    """The pairs of a file that differ, with their errors as they are read here."""
+    known = calibrate.known_words(goods(reads))
+    made = [pair for pair in pairs.read(path) if not pair.identity]
+    return [Texts(p.bad, fixes(p.bad, p.good, format=p.format, known=known), p.group or p.id) for p in made]
 
 
 def by_longest_line(reads: Sequence[calibrate.Read], make: Callable[[Sequence[str]], list[str]]) -> list[Texts]:

@@ -23,6 +23,8 @@ from degraders.rewriting import Request, question
 KEY = "OPENAI_API_KEY"
 MOST_BYTES = 1_000_000
 """Of one answer; what is longer is no answer to one passage."""
+_TOKENS_A_CHARACTER = 0.8
+"""Of the passage: enough for an answer two and a half times as long."""
 _TRIES = 5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
@@ -129,7 +131,7 @@ class OpenAI:
                 messages=[{"role": "user", "content": question(request)}],
                 temperature=self._server.temperature,
                 seed=request.seed % (1 << 31),
-                max_tokens=64 + len(request.passage),
+                max_tokens=64 + int(_TOKENS_A_CHARACTER * len(request.passage)),
             ) as response:
                 return _content(self._read(response))
         except _TryError:

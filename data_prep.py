@@ -153,6 +153,8 @@ def check_usage(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
         parser.error("--report goes with --calibrate")
     if options.llm_backend != "stub" and not options.llm_model:
         parser.error(f"--llm-backend {options.llm_backend} needs --llm-model NAME")
+    if "@" in (options.llm_base_url or ""):
+        parser.error("--llm-base-url: holds a password; the key comes from OPENAI_API_KEY alone")
     try:
         ending(options.output)
         options.fractions = parse_fractions(options.splits)

@@ -100,23 +100,25 @@ class OpenAI:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _answer(self, request: Request) -> Answer:
-        pause = _FIRST_PAUSE
-        for left in reversed(range(_TRIES)):
+        pause, tries = _FIRST_PAUSE, 0
+        while True:
+            tries += 1
             try:
                 text = self._tried(request)
             except _TryError as error:
-                if not (error.again and left) or self._stopped.is_set():
-                    if error.problem == UNREACHED and not self._answered:
-                        raise UserError(
-                            f"{self.url}: no server answers there; is it running? (--llm-base-url)"
-                        ) from error
-                    return Answer(request, None, error.problem)
+                if not error.again or tries == _TRIES or self._stopped.is_set():
+                    return self._given_up(request, error)
                 self._stopped.wait(min(_LONGEST_PAUSE, error.after or pause * random.uniform(0.5, 1)))
                 pause *= 2
             else:
                 self._answered += 1
                 return Answer(request, text)
-        raise AssertionError("the last try returns")
+
+    def _given_up(self, request: Request, error: _TryError) -> Answer:
+        """No answer; UserError if there never was one, for then there is no server."""
+        if error.problem == UNREACHED and not self._answered:
+            raise UserError(f"{self.url}: no server answers there; is it running? (--llm-base-url)") from error
+        return Answer(request, None, error.problem)
 
     def _tried(self, request: Request) -> str:
         openai = self._openai

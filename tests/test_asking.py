@@ -299,7 +299,13 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--llm-backend", "openai"], ["--llm-backend", "gpt"], ["--llm-share", "2"], ["--llm-backend", "transformers"]],
+    [
+        ["--llm-backend", "openai"],
+        ["--llm-backend", "gpt"],
+        ["--llm-share", "2"],
+        ["--llm-backend", "transformers"],
+        ["--llm-backend", "openai", "--llm-model", "m", "--llm-base-url", "http://me:secret@host/v1"],
+    ],
 )
 def test_what_does_not_go_together_is_wrong_usage(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as error:

@@ -39,9 +39,11 @@ ANOTHER = "another text"
 LANGUAGE = "another language"
 TOUCHED = "changes code or markup"
 
-_SHORTEST, _LONGEST = 0.4, 2.5
-_ALIKE = 0.3
-"""The least share of its tokens that a passage and its rewrite have in common (2 x common / sum of both)."""
+_BOUNDS = (0.4, 2.5, 0.3)
+"""The least and the greatest length of a rewrite, as shares of the passage's, and the least share of tokens that both
+have in common (2 x common / sum of both)."""
+_BOUNDS_OF_SLIPS = (0.8, 1.25, 0.8)
+"""The same for a text with single slips in it."""
 _PLACEHOLDER = re.compile(r"⟦\d+⟧")
 _TOKEN = re.compile(r"\w+|⟦|⟧|[^\w\s]")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
@@ -52,7 +54,7 @@ _REFUSAL = re.compile(
 )  # fmt: skip
 _CHAT = re.compile(
     r"(?:sure|certainly|of course|okay|ok|here(?:['’]s| is| are)|below is|the (?:edited|rewritten|revised) passage)\b"
-    r"[^.\n]{0,80}[:!]|</?passage>|(?:let me know|i hope this helps)", re.IGNORECASE,
+    r"[^.\n]{0,80}[:!]|</?passage>|### (?:Text|Answer)\b|(?:let me know|i hope this helps)", re.IGNORECASE,
 )  # fmt: skip
 _STOP_WORDS = frozenset(
     "the of to is a and in for that this with you be are it on as or can not from by if an at was has have".split()
@@ -202,9 +204,10 @@ def refused(request: Request, answer: str) -> str:
             return LAYOUT
         if any(answer.count(mark) > passage.count(mark) for mark in _MARKS):
             return MARKUP
-    if not _SHORTEST <= len(answer) / len(passage) <= _LONGEST:
+    shortest, longest, alike = _BOUNDS_OF_SLIPS if request.problem == LEARNED else _BOUNDS
+    if not shortest <= len(answer) / len(passage) <= longest:
         return SIZE
-    if Indel.normalized_similarity(_TOKEN.findall(passage), _TOKEN.findall(answer)) < _ALIKE:
+    if Indel.normalized_similarity(_TOKEN.findall(passage), _TOKEN.findall(answer)) < alike:
         return ANOTHER
     return "" if _same_language(passage, answer) else LANGUAGE
 

@@ -108,6 +108,12 @@ def test_a_learned_slip_counts_only_outside_code() -> None:
     )
     assert fault and [edit.text for edit in fault.edits] == ["foldr", "ned"]
     assert taken(unit, block, request, text.replace("make", "mkae")) == (None, "changes code or markup")
+    assert refused(request, text + " And then go on with the rest of it.") == "much shorter or longer"
+    assert (
+        refused(request, "Run `make all`, then see what there was to do in any of these other things.")
+        == "another text"
+    )
+    assert refused(request, text + "\n\n### Answer\n") == "chat around it"
 
 
 def test_the_stub_is_deterministic_and_keeps_placeholders() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections import Counter
@@ -316,6 +317,30 @@ def test_what_does_not_go_together_is_wrong_usage(arguments: list[str]) -> None:
 def test_an_unknown_problem_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert prepare(tmp_path / "a.jsonl", "http://127.0.0.1:9/v1", "--llm-problems", "sarcasm") == 1
     assert "--llm-problems sarcasm: is none of bloat" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("LLM_BASE_URL" not in os.environ, reason="LLM_BASE_URL and LLM_MODEL name no real server")
+def test_a_real_server_is_survived(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = [
+        "--input",
+        str(SAMPLES / "guide" / "retention.md"),
+        "--output",
+        str(tmp_path / "a.jsonl"),
+        "--llm-share",
+        "0.5",
+    ]
+    asked += [
+        "--llm-backend",
+        "openai",
+        "--llm-base-url",
+        os.environ["LLM_BASE_URL"],
+        "--llm-model",
+        os.environ["LLM_MODEL"],
+    ]
+    assert data_prep.main([*asked, "--n-per-doc", "1", "--llm-concurrency", "1", "--llm-timeout", "300"]) == 0
+    assert "answered" in capsys.readouterr().out
+    assert not [fault for row in read(tmp_path / "a.jsonl") for fault in faults(row)]
 
 
 # Models on this machine

@@ -6,13 +6,14 @@ broken or hostile, and none of that may lose what others have answered.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
 import threading
-import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +28,13 @@ _TOKENS_A_CHARACTER = 0.8
 """Of the passage: enough for an answer two and a half times as long."""
 _TRIES = 5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+_MOST_IN_A_ROW = 32
+"""Requests that fail one after another, none answered between, at which a run ends: the server is gone, or refuses."""
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 BUDGET = "over --llm-max-requests"
 BROKEN = "a broken answer"
 TOO_LONG = "an endless answer"
+UNFINISHED = "an answer that was cut off"
 TIMED_OUT = "timed out"
 UNREACHED = "no connection"
 
@@ -65,12 +69,11 @@ class OpenAI:
             raise UserError("--llm-backend openai needs its client: pip install openai") from error
         self._openai: Any = openai
         self._server = server
-        self._stopped = threading.Event()
-        self._lock = threading.Lock()
         self._left = server.most
-        self._answered = 0
+        self._length = "max_tokens"
+        self._answered = self._failed = 0
         try:
-            self._client = openai.OpenAI(
+            self._client = openai.AsyncOpenAI(
                 api_key=os.environ.get(KEY) or "none", base_url=server.base_url, max_retries=0, timeout=server.timeout,
                 default_headers={"Accept-Encoding": "identity"},
             )  # fmt: skip
@@ -81,88 +84,118 @@ class OpenAI:
         self.url = str(self._client.base_url)
 
     def answers(self, requests: Iterable[Request]) -> Iterator[Answer]:
-        """Answers as they come; UserError if the server refuses all, or is not there at all."""
-        pool = ThreadPoolExecutor(self._server.concurrency)
+        """Answers as they come; UserError if the server refuses all, is not there, or answers no more."""
         waiting: set[Future[Answer]] = set()
         source = iter(requests)
-        try:
+        with self._loop() as loop:
+            free = asyncio.Semaphore(self._server.concurrency)
             while True:
                 while len(waiting) < 2 * self._server.concurrency and (request := next(source, None)):
-                    waiting.add(pool.submit(self._answer, request))
+                    waiting.add(asyncio.run_coroutine_threadsafe(self._answer(request, free), loop))
                 if not waiting:
                     return
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
-        finally:
-            self._stopped.set()
-            self._client.close()
-            pool.shutdown(wait=True, cancel_futures=True)
 
-    def _answer(self, request: Request) -> Answer:
+    @contextmanager
+    def _loop(self) -> Iterator[asyncio.AbstractEventLoop]:
+        """An event loop in a thread of its own; what still waits there at the end is cancelled."""
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, daemon=True)
+        thread.start()
+        try:
+            yield loop
+        finally:
+            asyncio.run_coroutine_threadsafe(self._close(), loop).result()
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+
+    async def _close(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._client.close()
+
+    async def _answer(self, request: Request, free: asyncio.Semaphore) -> Answer:
         pause, tries = _FIRST_PAUSE, 0
-        while True:
-            tries += 1
-            try:
-                text = self._tried(request)
-            except _TryError as error:
-                if not error.again or tries == _TRIES or self._stopped.is_set():
-                    return self._given_up(request, error)
-                self._stopped.wait(min(_LONGEST_PAUSE, error.after or pause * random.uniform(0.5, 1)))
-                pause *= 2
-            else:
-                self._answered += 1
-                return Answer(request, text)
+        async with free:
+            while True:
+                tries += 1
+                try:
+                    text = await self._tried(request)
+                except _TryError as error:
+                    if not error.again or tries == _TRIES:
+                        return self._given_up(request, error)
+                    await asyncio.sleep(min(_LONGEST_PAUSE, error.after or pause * random.uniform(0.5, 1)))
+                    pause *= 2
+                else:
+                    self._answered, self._failed = self._answered + 1, 0
+                    return Answer(request, text)
 
     def _given_up(self, request: Request, error: _TryError) -> Answer:
-        """No answer; UserError if there never was one, for then there is no server."""
+        """No answer; UserError if there never was one, for then there is no server, or no more after many such."""
         if error.problem == UNREACHED and not self._answered:
             raise UserError(f"{self.url}: no server answers there; is it running? (--llm-base-url)") from error
+        self._failed += error.problem != BUDGET
+        if self._failed >= _MOST_IN_A_ROW:
+            raise UserError(
+                f"{self.url}: {self._failed} requests in a row failed, the last with: {error.problem}; see to the "
+                "server, then run the same command again: the answers so far are kept"
+            ) from error
         return Answer(request, None, error.problem)
 
-    def _tried(self, request: Request) -> str:
+    async def _tried(self, request: Request) -> str:
+        """The answer to one HTTP request, within the time for one, however it trickles in."""
         openai = self._openai
-        with self._lock:
-            if self._left is not None:
-                if self._left < 1:
-                    raise _TryError(BUDGET)
-                self._left -= 1
+        if self._left is not None:
+            if self._left < 1:
+                raise _TryError(BUDGET)
+            self._left -= 1
+        length = self._length
         try:
-            with self._client.chat.completions.with_streaming_response.create(
-                model=self._server.model,
-                messages=[{"role": "user", "content": question(request)}],
-                temperature=self._server.temperature,
-                seed=request.seed % (1 << 31),
-                max_tokens=64 + int(_TOKENS_A_CHARACTER * len(request.passage)),
-            ) as response:
-                return _content(self._read(response))
+            async with asyncio.timeout(self._server.timeout):
+                return await self._asked(request, length)
         except _TryError:
             raise
-        except openai.APITimeoutError as error:
+        except (TimeoutError, openai.APITimeoutError) as error:
             raise _TryError(TIMED_OUT, again=True) from error
         except openai.APIConnectionError as error:
             raise _TryError(UNREACHED, again=True) from error
         except openai.APIStatusError as error:
-            raise self._status(error) from error
+            raise self._status(error, length) from error
         except Exception as error:  # httpx's own, while the answer is read: cut off, or not HTTP
-            problem = TIMED_OUT if "Timeout" in type(error).__name__ else BROKEN
-            raise _TryError(problem, again=True) from error
+            raise _TryError(BROKEN, again=True) from error
 
-    def _read(self, response: Any) -> bytes:
-        """The answer's bytes, at most so many and within the time for one answer, however it trickles in."""
-        deadline = time.monotonic() + self._server.timeout
-        found = bytearray()
-        for piece in response.iter_bytes():
-            found += piece
-            if len(found) > MOST_BYTES:
-                raise _TryError(TOO_LONG)
-            if time.monotonic() > deadline:
-                raise _TryError(TIMED_OUT, again=True)
-        return bytes(found)
+    async def _asked(self, request: Request, length: str) -> str:
+        limit: dict[str, Any] = {length: 64 + int(_TOKENS_A_CHARACTER * len(request.passage))}
+        async with self._client.chat.completions.with_streaming_response.create(
+            model=self._server.model,
+            messages=[{"role": "user", "content": question(request)}],
+            temperature=self._server.temperature,
+            seed=request.seed % (1 << 31),
+            **limit,
+        ) as response:
+            found = bytearray()
+            async for piece in response.iter_bytes():
+                found += piece
+                if len(found) > MOST_BYTES:
+                    raise _TryError(TOO_LONG)
+            return _content(bytes(found))
 
-    def _status(self, error: Any) -> Exception:
+    def _status(self, error: Any, length: str) -> Exception:
         """What a status means; the server's own words are left out, for they may hold the key."""
         status = int(error.status_code)
+        if status == 400 and error.param == length == "max_tokens":  # newer models know another name alone
+            self._length = "max_completion_tokens"
+            return _TryError(f"HTTP {status}", again=True)
+        if status == 400 and error.param == "temperature":
+            return UserError(
+                f"{self.url}: {self._server.model} refuses the temperature {self._server.temperature}; pass the one "
+                "that it has, mostly --llm-temperature 1"
+            )
         if status in _PASSING:
             return _TryError(f"HTTP {status}", again=True, after=_seconds(error.response.headers.get("retry-after")))
         if status in (401, 403):
@@ -185,9 +218,12 @@ def _seconds(text: str | None) -> float | None:
 
 def _content(data: bytes) -> str:
     try:
-        text = json.loads(data)["choices"][0]["message"]["content"]
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+        choice = json.loads(data)["choices"][0]
+        text, finish = choice["message"]["content"], choice.get("finish_reason")
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise _TryError(BROKEN, again=True) from error
+    if finish == "length":
+        raise _TryError(UNFINISHED)
     if not isinstance(text, str):
         raise _TryError(BROKEN)
     return text

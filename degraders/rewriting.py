@@ -45,7 +45,11 @@ have in common (2 x common / sum of both)."""
 _BOUNDS_OF_SLIPS = (0.8, 1.25, 0.8)
 """The same for a text with single slips in it."""
 _PLACEHOLDER = re.compile(r"⟦\d+⟧")
+_BRACKET = re.compile("[⟦⟧]")
 _TOKEN = re.compile(r"\w+|⟦|⟧|[^\w\s]")
+_LONG_WORD = re.compile(r"[^\W\d_]{5,}")
+_STEM, _MOST_LOST = 4, 0.2
+"""Letters by which words count as the same, and the share of a passage's words that a rewrite may lose."""
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _MARKS = ("`", "](", "://", "**", "\n#", "\n- ", "<", ">")
 _REFUSAL = re.compile(
@@ -161,6 +165,7 @@ def drawn(unit: Unit, draw: Draw, names: Sequence[str]) -> tuple[Request, Region
             return None
     else:
         found = [block for block in unit.of("paragraph") if 60 <= block.end - block.start <= 4000]
+        found = [block for block in found if not _BRACKET.search(unit.doc.text, block.start, block.end)]
         if not found:
             return None
         place = draw.choice(found)
@@ -245,7 +250,17 @@ def _rewritten(unit: Unit, place: Region | Place, request: Request, answer: str)
         edits = [_covering(edits, start, bad, end)]
     if not all(unit.doc.survives(edit.start, edit.end, edit.text, ()) for edit in edits):
         return None, TOUCHED
-    return (Fault(tuple(edits), recoverable=problem_of(request.problem).recoverable), "") if edits else (None, SAME)
+    class_ = "D" if _loses(request.passage, answer) else problem_of(request.problem).recoverable
+    return (Fault(tuple(edits), recoverable=class_), "") if edits else (None, SAME)
+
+
+def _loses(passage: str, answer: str) -> bool:
+    """Whether many of the words that say something are gone, so that nobody can tell from the rewrite what they were.
+
+    Words count by their beginnings: another form of a word says the same.
+    """
+    said, left = ({word[:_STEM] for word in _LONG_WORD.findall(text.lower())} for text in (passage, answer))
+    return len(said - left) > _MOST_LOST * len(said)
 
 
 def _learned(unit: Unit, place: Region | Place, answer: str) -> tuple[Fault | None, str]:

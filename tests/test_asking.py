@@ -182,6 +182,19 @@ def dripping(body: dict[str, Any], handler: Any) -> None:
         time.sleep(0.05)
 
 
+def dripping_headers(body: dict[str, Any], handler: Any) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    for number in range(60):
+        handler.wfile.write(b"X-%d: 1\r\n" % number)
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
+def unfinished(body: dict[str, Any], handler: Any) -> None:
+    choice = {"message": {"role": "assistant", "content": "The server does the"}, "finish_reason": "length"}
+    send(handler, 200, json.dumps({"choices": [choice]}).encode())
+
+
 def silent(body: dict[str, Any], handler: Any) -> None:
     time.sleep(1.0)
     handler.close_connection = True
@@ -190,7 +203,8 @@ def silent(body: dict[str, Any], handler: Any) -> None:
 @pytest.mark.parametrize(
     ("bad", "problem"),
     [(busy, "HTTP 429"), (broken, "HTTP 500"), (garbage, "a broken answer"), (cut, "a broken answer"),
-     (endless, "an endless answer"), (dripping, "timed out"), (silent, "timed out")],
+     (endless, "an endless answer"), (dripping, "timed out"), (dripping_headers, "timed out"), (silent, "timed out"),
+     (unfinished, "an answer that was cut off")],
 )  # fmt: skip
 def test_what_goes_wrong_always_is_told_and_the_others_are_answered(bad: Behave, problem: str) -> None:
     def behave(body: dict[str, Any], handler: Any) -> None:
@@ -218,6 +232,42 @@ def test_a_wrong_key_or_model_ends_the_run_and_the_key_is_not_told() -> None:
     assert KEY not in str(error.value)
     with pytest.raises(UserError, match="--llm-model"):
         asked(refuses(404))
+
+
+def refuses_option(name: str, value: Any = None) -> Behave:
+    """A server that knows no such option, or not with that value."""
+
+    def behave(body: dict[str, Any], handler: Any) -> None:
+        if name in body and body[name] != value:
+            send(handler, 400, json.dumps({"error": {"message": "unsupported", "param": name}}).encode())
+        else:
+            polite(body, handler)
+
+    return behave
+
+
+def test_a_model_that_knows_another_name_of_the_limit_is_told_so() -> None:
+    answers, seen = asked(refuses_option("max_tokens"), concurrency=1)
+    assert all(answer.text for answer in answers) and len(answers) == 6
+    assert seen == 7
+
+
+def test_a_model_with_one_temperature_says_which_option_to_change() -> None:
+    with pytest.raises(UserError, match="--llm-temperature"):
+        asked(refuses_option("temperature", 1))
+
+
+@pytest.mark.parametrize("bad", [hung_up, lambda body, handler: send(handler, 400, b"{}")])
+def test_a_server_that_answers_no_more_ends_the_run(bad: Behave, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llm_openai, "_MOST_IN_A_ROW", 8)
+    told: list[Answer] = []
+
+    def dies(body: dict[str, Any], handler: Any) -> None:
+        (polite if "number 0," in passage_of(body) else bad)(body, handler)
+
+    with serving(dies) as url, pytest.raises(UserError, match="8 requests in a row failed"):
+        told.extend(OpenAI(Server("m", url, 0.7, concurrency=1)).answers(requests(100)))
+    assert told[0].text and len(told) == 8
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "http://[", "localhost/v1"])

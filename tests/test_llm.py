@@ -6,10 +6,11 @@ import pytest
 from support import whole
 
 from degraders.document import parse
+from degraders.draw import Draw
 from degraders.edits import apply
 from degraders.llm import PROBLEMS, Stub
 from degraders.registry import Fault
-from degraders.rewriting import Request, hide, problem_of, problems, question, refused, taken
+from degraders.rewriting import Request, drawn, hide, problem_of, problems, question, refused, taken
 
 TEXT = "Run `make all` first, see [the guide](guide.md) or https://example.com/x, and wait."
 
@@ -40,6 +41,22 @@ def test_an_answer_that_moves_code_is_one_edit_that_keeps_it() -> None:
     assert fault
     bad = apply(TEXT, fault.edits)[0]
     assert bad == "See [the guide](guide.md), run `make all` first or https://example.com/x, and wait."
+
+
+def test_a_text_with_marks_like_placeholders_is_not_asked_about() -> None:
+    text = f"{TEXT} So it is done on every machine."
+    assert drawn(whole(parse(text, doc_id="d")), Draw(1), ["wordy"])
+    assert drawn(whole(parse(text.replace("every", "⟦7⟧"), doc_id="d")), Draw(1), ["wordy"]) is None
+
+
+def test_a_rewrite_that_loses_what_is_said_cannot_be_put_right() -> None:
+    text = "Restart the database before the migration begins, since otherwise connections hold locks on the tables."
+    passive = text.replace("Restart the database", "The database should be restarted")
+    fault, _ = rewrite((text, passive), text, "passive")
+    assert fault and fault.recoverable == "B"
+    short = "Restart the database before the migration begins, since it is otherwise not so good to do so."
+    fault, _ = rewrite((text, short), text, "wordy")
+    assert fault and fault.recoverable == "D"
 
 
 LONG = "To read the log of the service on port 8080, open ⟦0⟧ that the installer made. It is in the folder of the user."

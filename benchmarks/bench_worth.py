@@ -11,6 +11,7 @@ the fixer on real pairs (`bad`, `good`, `edits`, `repo`, `recoverable`) and on r
   `surface`: spelling, grammar, punctuation and capitals alone;
 - `nlpaug-keyboard`, `nlpaug-spelling`, `textattack`: what these libraries make of the words of prose in the same texts,
   as many errors in each as `realistic` has there; textattack wants an environment of its own (`--textattack PYTHON`);
+- `real`: the real pairs of the owners to tune on, where the others are asked: what pairs as real as can be are worth;
 - `none`: the model as it is; `copy`: the text as it is;
 - `codespell`, `languagetool`, `harper`: their first suggestions, applied unseen, those of the last two not in code,
   addresses and markup (`--tools PYTHON`, an environment with benchmarks/requirements-tools.txt).
@@ -59,9 +60,10 @@ TUNING, HELD_OUT = "tuning", "held_out"
 SURFACE = "spelling grammar.punctuation grammar.capitalisation grammar.agreement grammar.article_preposition"
 OURS = {"realistic": (), "uniform": (), "surface": ("--degraders", *SURFACE.split())}
 NOISE = ("nlpaug-keyboard", "nlpaug-spelling", "textattack")
+REAL = "real"
 UNTRAINED = ("none", "copy")
 TOOLS = ("codespell", "languagetool", "harper")
-SOURCES = ("realistic", *NOISE[:1], *UNTRAINED, *TOOLS, "uniform", "surface", *NOISE[1:])
+SOURCES = ("realistic", *NOISE[:1], *UNTRAINED, *TOOLS, "uniform", "surface", *NOISE[1:], REAL)
 TINY = "debug-tiny"
 RECIPE = "--epochs 1 --learning_rate 5e-4"
 IDENTITY_RATE = 0.05
@@ -80,7 +82,7 @@ class Source:
 
     @property
     def trained(self) -> bool:
-        return self.variant or self.name in (*OURS, *NOISE)
+        return self.variant or self.name in (*OURS, *NOISE, REAL)
 
 
 class Task(NamedTuple):
@@ -231,6 +233,9 @@ class Worth:
             for source in (*named, *options.variant):
                 if not source.trained and seed != options.seeds[0]:
                     continue
+                if source.name == REAL and not options.held_out:
+                    print(f"{source.name}: left out, only --held_out asks what it has not seen", file=sys.stderr)
+                    continue
                 need = "textattack" if source.name == "textattack" else "tools" if source.name in TOOLS else ""
                 if need and not getattr(options, need):
                     print(f"{source.name}: left out, --{need} names no interpreter", file=sys.stderr)
@@ -270,7 +275,10 @@ class Worth:
         """The pairs that a run learns from, in pairs/NAME.jsonl."""
         source, seed = task.source, task.seed or 0
         product = self.work / "pairs" / f"{task.name}.jsonl"
-        base = self._made(source if source.name not in NOISE else Source("realistic"), seed)
+        if source.name == REAL:
+            base = self._seen()
+        else:
+            base = self._made(source if source.name not in NOISE else Source("realistic"), seed)
         budget = {"target_tokens": self.options.target_tokens, "model": self.model, "tiny": self.options.debug_tiny}
         signature = {"rows": digest(base), **budget, "code": digest(Path(__file__).with_name("noise.py"))}
 
@@ -283,6 +291,13 @@ class Worth:
             return seconds
 
         steps.once(product.with_suffix(".json"), signature, product, make)
+
+    def _seen(self) -> Path:
+        """The real pairs of the owners to tune on, of the kinds that are asked."""
+        rows = worth_pairs.read(self.work / "real" / f"{TUNING}.all.jsonl")
+        product = self.work / "pairs" / "all" / f"{REAL}.jsonl"
+        worth_pairs.write(product, worth_pairs.as_made(rows, self.options.recoverable))
+        return product
 
     def _made(self, source: Source, seed: int) -> Path:
         """All pairs that data_prep.py makes of the documents."""
@@ -333,7 +348,9 @@ class Worth:
     def run(self, task: Task) -> list[worth_tables.Run]:
         """Train, if there is something to train, and ask; the figures by part."""
         training = self._train(task.learner) if task.source.trained else 0.0
-        parts = [TUNING, HELD_OUT] if self.options.held_out and not task.source.variant else [TUNING]
+        parts = [HELD_OUT] if self.options.held_out and not task.source.variant else []
+        if task.source.name != REAL:
+            parts.insert(0, TUNING)
         system = "unguarded" if task.source.name in TOOLS else "model"
         return [self._measured(task, part, system, training) for part in parts]
 

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,6 +83,14 @@ def with_protected(row: Row) -> Row:
     return {"id": row["id"], "bad": row["bad"], "format": row["format"], "protected": ranges}
 
 
+def as_made(rows: Iterable[Row], recoverable: Sequence[str]) -> Iterator[Row]:
+    """Real pairs to learn from, of these kinds, in the shape of made ones."""
+    for row in rows:
+        if row["recoverable"] in recoverable:
+            named = {name: row[name] for name in ("id", "context", "format", "good", "bad")}
+            yield {**named, "doc_id": row["id"], "variant": 0}
+
+
 # Made pairs
 
 
@@ -101,8 +109,8 @@ def within_budget(rows: Iterable[Row], tokens: Callable[[str], int], budget: int
         chosen.append({name: value for name, value in row.items() if name != "split"})
     if total < budget:
         raise UserError(
-            f"the documents hold {total:,} target tokens, --target_tokens asks for {budget:,}; pass a larger "
-            "--n_per_doc or more documents"
+            f"the pairs hold {total:,} target tokens, --target_tokens asks for {budget:,}; pass a larger --n_per_doc, "
+            "more documents or, for real pairs, fewer tokens"
         )
     return chosen
 

@@ -106,6 +106,13 @@ def test_the_rows_are_those_that_the_budget_pays(sizes: list[int], budget: int, 
     assert spent == budget if not left else spent + max(left) > budget
 
 
+def test_real_pairs_are_taught_that_are_of_the_kind_that_is_asked() -> None:
+    rows = [real(1, "a/p"), real(2, "a/p", recoverable="knowledge")]
+    (row,) = worth_pairs.as_made(rows, ["text"])
+    assert worth_pairs.within_budget([row], len, len(row["good"]) + 1, 0) == [row]
+    assert (row["id"], row["bad"], row["good"]) == ("a/p-1", rows[0]["bad"], rows[0]["good"])
+
+
 def test_other_libraries_get_words_of_prose_and_as_many_errors_as_ours_has() -> None:
     good = "# Start the server\n\nPass `start` to [the server](http://start.example) quickly:\n\n"
     good += "```\nstart the server\n```\n"
@@ -279,13 +286,17 @@ def test_it_runs_adds_to_what_is_there_and_does_nothing_twice(
     adapter = tmp_path / "work" / "runs" / "realistic-1" / "adapter" / "adapter_model.safetensors"
     before = adapter.stat().st_mtime_ns
     variant = ["--variant", "light=--severity light --lora_r 4", "--variant", "wary=--keep_bias 1", "--held_out"]
-    assert bench_worth.main([*usual, "--sources", "realistic,copy,codespell", *variant]) == 0
+    assert bench_worth.main([*usual, "--sources", "realistic,copy,codespell,real", *variant]) == 0
     said = capsys.readouterr()
     assert adapter.stat().st_mtime_ns == before
     assert "## Owners held out" in said.out and "| light " in said.out.partition("## One change at a time")[2]
     assert "codespell: left out, --tools names no interpreter" in said.err
     content = json.loads((tmp_path / "work" / "worth.json").read_text())
-    assert len(content["runs"]) == 6
+    assert len(content["runs"]) == 7
+    assert [run["part"] for run in content["runs"] if run["source"] == "real"] == ["held_out"]
+    learned = worth_pairs.read(tmp_path / "work" / "pairs" / "real-1.jsonl")
+    asked = worth_pairs.read(tmp_path / "work" / "real" / "held_out.all.jsonl")
+    assert learned and not {row["id"] for row in learned} & {row["id"] for row in asked}
     assert content["options"]["variant"] == ["light=--severity light --lora_r 4", "wary=--keep_bias 1"]
     assert not (tmp_path / "work" / "runs" / "wary-1" / "adapter").exists()
     assert str(tmp_path) not in json.dumps(content)

@@ -7,8 +7,8 @@ For each source of pairs and each seed: pairs of the same good documents, with a
 `--target_tokens` says, train the same model in 4 bits with the same recipe, once over the pairs; then eval.py measures
 the fixer on real pairs (`bad`, `good`, `edits`, `repo`, `recoverable`) and on real texts that are to be left alone.
 
-- `realistic`: data_prep.py, its profile calibrated on the owners to tune on alone; `uniform`: every degrader as likely;
-  `surface`: spelling, grammar, punctuation and capitals alone;
+- `realistic`: data_prep.py as `--made` says, its profile calibrated on the owners to tune on alone; `uniform`: every
+  degrader as likely; `surface`: spelling, grammar, punctuation and capitals alone;
 - `nlpaug-keyboard`, `nlpaug-spelling`, `textattack`: what these libraries make of the words of prose in the same texts,
   as many errors in each as `realistic` has there; textattack wants an environment of its own (`--textattack PYTHON`);
 - `real`: the real pairs of the owners to tune on, where the others are asked: what pairs as real as can be are worth;
@@ -16,7 +16,8 @@ the fixer on real pairs (`bad`, `good`, `edits`, `repo`, `recoverable`) and on r
 - `codespell`, `languagetool`, `harper`: their first suggestions, applied unseen, those of the last two not in code,
   addresses and markup (`--tools PYTHON`, an environment with benchmarks/requirements-tools.txt).
 
-The real pairs are divided by owner. What is tuned sees one part; `--held_out` asks the other one, too. A variant,
+The real pairs are divided by owner. What is tuned sees one part, and how much surer than its text a fixer must be, of
+`--keep_bias`, is chosen there, for each source with its first seed; `--held_out` asks the other part, too. A variant,
 `--variant 'edits=--train_target_format edits'`, is `realistic` with other options of data_prep.py, train_qlora.py or
 eval.py, on the part to tune on alone. What is done is not done again: after an interruption, the same command goes on,
 and one with more sources, seeds or variants adds to it. The figures stand in WORK/worth.md, .json and .png after every
@@ -34,7 +35,7 @@ import shutil
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from hashlib import sha256
@@ -65,7 +66,8 @@ UNTRAINED = ("none", "copy")
 TOOLS = ("codespell", "languagetool", "harper")
 SOURCES = ("realistic", *NOISE[:1], *UNTRAINED, *TOOLS, "uniform", "surface", *NOISE[1:], REAL)
 TINY = "debug-tiny"
-RECIPE = "--epochs 1 --learning_rate 5e-4"
+RECIPE = "--epochs 1 --per_device_batch_size 2 --learning_rate 5e-4 --lora_dropout 0"
+MADE = "--severity 3.5 --recoverable A"
 IDENTITY_RATE = 0.05
 
 
@@ -125,6 +127,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--sources", type=command.names, default=list(SOURCES), help="with commas (default: all)")
     parser.add_argument("--variant", type=_variant, action="append", default=[], help="NAME='options', any number")
     parser.add_argument("--recipe", default=RECIPE, help="options of train_qlora.py for all (default: %(default)s)")
+    parser.add_argument("--made", default=MADE, help="options of data_prep.py for all of ours (default: %(default)s)")
+    parser.add_argument(
+        "--keep_bias", type=_biases, default=[0.0, 1.0, 2.0, 3.0], help="to choose from, with commas (default: 0,1,2,3)"
+    )
     parser.add_argument("--asking", default="", help="options of eval.py for all models (default: none)")
     parser.add_argument("--n_per_doc", type=whole(1), default=1, help="variants of a text (default: %(default)s)")
     parser.add_argument(
@@ -148,6 +154,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
+
+
+def _biases(text: str) -> list[float]:
+    return [float(number) for number in text.split(",")]
 
 
 def _variant(text: str) -> Source:
@@ -224,6 +234,7 @@ class Worth:
         self.digests = {"docs": digest_of(self.docs), "real": digest(self.real), "code": digest_of(ROOT / "degraders")}
         self._tokens: Callable[[str], int] | None = None
         self._training: defaultdict[Task, Lock] = defaultdict(Lock)
+        self._choosing: defaultdict[str, Lock] = defaultdict(Lock)
 
     def tasks(self) -> Iterator[Task]:
         """What is to be run, seed by seed; what needs an environment that is not there is left out, with a word."""
@@ -263,13 +274,17 @@ class Worth:
         profile = self.work / "profiles" / "realistic.json"
 
         def calibrate() -> float:
-            arguments = ["--calibrate", str(seen.relative_to(self.work)), "--output", "profiles/realistic.json"]
-            profile.parent.mkdir(exist_ok=True)
+            arguments = ["--calibrate", "profiles/pairs.jsonl", "--output", "profiles/realistic.json"]
+            worth_pairs.write(profile.with_name("pairs.jsonl"), self._alike(worth_pairs.read(seen)))
             return steps.script("data_prep.py", arguments, self.work, self.work / "logs" / "profile.log")
 
-        signature = {"pairs": digest(seen), "code": self.digests["code"]}
+        signature = {"pairs": digest(seen), "kinds": options.recoverable, "code": self.digests["code"]}
         steps.once(self.work / "profiles.json", signature, profile.parent, calibrate)
         write_text(profile.with_name("uniform.json"), flat(profile))
+
+    def _alike(self, rows: Iterable[worth_pairs.Row]) -> Iterator[worth_pairs.Row]:
+        """The real pairs of the kinds that are asked."""
+        return (row for row in rows if row["recoverable"] in self.options.recoverable)
 
     def pairs(self, task: Task) -> None:
         """The pairs that a run learns from, in pairs/NAME.jsonl."""
@@ -296,7 +311,7 @@ class Worth:
         """The real pairs of the owners to tune on, of the kinds that are asked."""
         rows = worth_pairs.read(self.work / "real" / f"{TUNING}.all.jsonl")
         product = self.work / "pairs" / "all" / f"{REAL}.jsonl"
-        worth_pairs.write(product, worth_pairs.as_made(rows, self.options.recoverable))
+        worth_pairs.write(product, map(worth_pairs.as_made, self._alike(rows)))
         return product
 
     def _made(self, source: Source, seed: int) -> Path:
@@ -304,7 +319,8 @@ class Worth:
         name = f"pairs/all/{source.name}-{seed}.jsonl"
         profile = "uniform" if source.name == "uniform" else "realistic"
         arguments = ["--output", name, "--seed", str(seed), "--profile", f"profiles/{profile}.json", "--force"]
-        arguments += ["--n-per-doc", str(self.options.n_per_doc), "--identity-rate", str(IDENTITY_RATE), *source.data]
+        arguments += ["--n-per-doc", str(self.options.n_per_doc), "--identity-rate", str(IDENTITY_RATE)]
+        arguments += [*shlex.split(self.options.made), *source.data]
         signature = {"arguments": arguments, "docs": self.digests["docs"], "code": self.digests["code"]}
         signature["profile"] = digest(self.work / "profiles" / f"{profile}.json")
         product = self.work / name
@@ -351,13 +367,29 @@ class Worth:
         parts = [HELD_OUT] if self.options.held_out and not task.source.variant else []
         if task.source.name != REAL:
             parts.insert(0, TUNING)
-        system = "unguarded" if task.source.name in TOOLS else "model"
-        return [self._measured(task, part, system, training) for part in parts]
+        bias = self._bias(task.source)
+        return [self._measured(task, part, bias, training) for part in parts]
 
-    def _measured(self, task: Task, part: str, system: str, training: float) -> worth_tables.Run:
-        (errors, first), (clean, second) = (self._asked(task, part, kind) for kind in ("errors", "clean"))
+    def _measured(self, task: Task, part: str, bias: float | None, training: float) -> worth_tables.Run:
+        (errors, first), (clean, second) = (self._asked(task, part, kind, bias) for kind in ("errors", "clean"))
         name, variant = task.source.name, task.source.variant
-        return worth_tables.Run(name, task.seed, part, errors, clean, system, training, first + second, variant)
+        system = "unguarded" if name in TOOLS else "model"
+        return worth_tables.Run(name, task.seed, part, errors, clean, system, training, first + second, variant, bias)
+
+    def _bias(self, source: Source) -> float | None:
+        """The bias with which a source's first seed mends best on the owners to tune on, the least of equal ones; one
+        from the middle for real pairs, which it has learned from there. None where nothing is trained or the source
+        says it itself."""
+        found: list[float] = sorted(self.options.keep_bias)
+        if not source.trained or "--keep_bias" in source.asking:
+            return None
+        if source.name == REAL or len(found) == 1:
+            return found[(len(found) - 1) // 2]
+        first = Task(source, self.options.seeds[0])
+        with self._choosing[source.name]:
+            self._train(first.learner)
+            told = {bias: self._asked(first, TUNING, "errors", bias)[0]["figures"]["model"] for bias in found}
+        return max(found, key=lambda bias: float(told[bias]["repair_f05"]["value"] or 0))
 
     def _train(self, task: Task) -> float:
         """The adapter in runs/NAME/adapter; its CPU-seconds."""
@@ -378,11 +410,11 @@ class Worth:
         with self._training[task]:
             return steps.once(folder / "adapter.json", signature, adapter, train)
 
-    def _asked(self, task: Task, part: str, kind: str) -> tuple[dict[str, Any], float]:
+    def _asked(self, task: Task, part: str, kind: str, bias: float | None) -> tuple[dict[str, Any], float]:
         """eval.py's summary of a run's answers to the pairs of a part, and the CPU-seconds that answering took."""
-        where = f"runs/{task.name}/{part}.{kind}"
+        where = f"runs/{task.name}/{part}.{kind}" + ("" if bias is None else f".bias_{bias:g}")
         asked, folder = self.work / "real" / f"{part}.{kind}.jsonl", self.work / where
-        what, signature = self._answering(task, where)
+        what, signature = self._answering(task, where, bias)
         arguments = ["--dataset", f"real/{part}.{kind}.jsonl", "--split", "all", "--embedding_model", "none", *what]
 
         def answer() -> float:
@@ -394,13 +426,14 @@ class Worth:
             return scored if made is None else made
 
         signature |= {"arguments": arguments, "pairs": digest(asked), "version": __version__}
-        seconds = steps.once(folder.with_name(f"{part}.{kind}.json"), signature, folder, answer)
+        seconds = steps.once(folder.with_name(f"{folder.name}.json"), signature, folder, answer)
         return json.loads((folder / "results.summary.json").read_text(encoding="utf-8")), seconds
 
-    def _answering(self, task: Task, where: str) -> tuple[list[str], dict[str, Any]]:
+    def _answering(self, task: Task, where: str, bias: float | None) -> tuple[list[str], dict[str, Any]]:
         """Options of eval.py that say what answers, and the digest of it."""
         name, options = task.source.name, self.options
         how = [*shlex.split(options.asking), *task.source.asking, "--threads", str(options.threads)]
+        how += [] if bias is None else ["--keep_bias", f"{bias:g}"]
         if name in TOOLS:
             tool = Path(__file__).with_name("correctors.py")
             return ["--predictions", f"{where}/answers.jsonl"], {"tool": digest(tool)}
@@ -473,9 +506,9 @@ def told(worth: Worth) -> str:
     kinds = ", ".join(options.recoverable)
     return (
         f"{Path(options.model).name} in 4 bits, {options.target_tokens:,} target tokens a run, `{options.recipe}`, "
-        f"seeds {', '.join(map(str, options.seeds))}. Asked: {options.texts} real pairs ({kinds}) and {options.clean} "
-        f"texts to be left alone, up to {options.max_chars:,} characters each, projects by turns; answers guarded, "
-        "those of the tools as they are. Documents "
+        f"seeds {', '.join(map(str, options.seeds))}; ours made with `{options.made}`. Asked: {options.texts} real "
+        f"pairs ({kinds}) and {options.clean} texts to be left alone, up to {options.max_chars:,} characters each, "
+        "projects by turns; answers guarded, those of the tools as they are. Documents "
         + ", ".join(f"{name} {found[:12]}" for name, found in worth.digests.items())
         + "."
     )
@@ -491,6 +524,7 @@ def recorded(work: Path, run: worth_tables.Run) -> dict[str, Any]:
         "source": run.source,
         "seed": run.seed,
         "part": run.part,
+        "keep_bias": run.bias,
         "cpu_seconds": {"training": round(run.training, 1), "answering": round(run.answering, 1)},
         "pairs_sha256": digest(pairs) if pairs.exists() else "",
         "training": {
@@ -515,6 +549,7 @@ def runs_table(records: Sequence[dict[str, Any]]) -> str:
                 one["source"],
                 "" if one["seed"] is None else str(one["seed"]),
                 one["part"],
+                "" if one["keep_bias"] is None else f"{one['keep_bias']:g}",
                 worth_tables.shown(f05, interval=True),
                 training["results"].get("examples", "").partition(" ")[0],
                 training["results"].get("tokens", "").partition(" ")[0],
@@ -523,7 +558,18 @@ def runs_table(records: Sequence[dict[str, Any]]) -> str:
                 training["sha256"].get("adapter_model.safetensors", "")[:12],
             ]
         )
-    heads = ["pairs of", "seed", "asked", "F0.5", "examples", "tokens", "rejected", "pairs SHA-256", "adapter SHA-256"]
+    heads = [
+        "pairs of",
+        "seed",
+        "asked",
+        "bias",
+        "F0.5",
+        "examples",
+        "tokens",
+        "rejected",
+        "pairs SHA-256",
+        "adapter SHA-256",
+    ]
     return worth_tables.table(heads, lines)
 
 

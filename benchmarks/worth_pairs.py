@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,12 +83,10 @@ def with_protected(row: Row) -> Row:
     return {"id": row["id"], "bad": row["bad"], "format": row["format"], "protected": ranges}
 
 
-def as_made(rows: Iterable[Row], recoverable: Sequence[str]) -> Iterator[Row]:
-    """Real pairs to learn from, of these kinds, in the shape of made ones."""
-    for row in rows:
-        if row["recoverable"] in recoverable:
-            named = {name: row[name] for name in ("id", "context", "format", "good", "bad")}
-            yield {**named, "doc_id": row["id"], "variant": 0}
+def as_made(row: Row) -> Row:
+    """A real pair to learn from, in the shape of a made one."""
+    named = {name: row[name] for name in ("id", "context", "format", "good", "bad")}
+    return {**named, "doc_id": row["id"], "variant": 0}
 
 
 # Made pairs

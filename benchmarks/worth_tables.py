@@ -26,7 +26,7 @@ _SHARES = frozenset({"exact_match", "worse_than_input", "over_correction", "harm
 
 class Run(NamedTuple):
     """A source with one seed on one part of the real pairs: eval.py's summaries over pairs with errors and over texts
-    without, which of their systems counts, and CPU-seconds."""
+    without, which of their systems counts, CPU-seconds, and the keep_bias that was chosen for it."""
 
     source: str
     seed: int | None
@@ -37,6 +37,7 @@ class Run(NamedTuple):
     training: float
     answering: float
     ablation: bool = False
+    bias: float | None = None
 
 
 class Row(NamedTuple):

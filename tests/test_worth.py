@@ -106,11 +106,11 @@ def test_the_rows_are_those_that_the_budget_pays(sizes: list[int], budget: int, 
     assert spent == budget if not left else spent + max(left) > budget
 
 
-def test_real_pairs_are_taught_that_are_of_the_kind_that_is_asked() -> None:
-    rows = [real(1, "a/p"), real(2, "a/p", recoverable="knowledge")]
-    (row,) = worth_pairs.as_made(rows, ["text"])
+def test_a_real_pair_is_taught_like_a_made_one() -> None:
+    pair = real(1, "a/p")
+    row = worth_pairs.as_made(pair)
     assert worth_pairs.within_budget([row], len, len(row["good"]) + 1, 0) == [row]
-    assert (row["id"], row["bad"], row["good"]) == ("a/p-1", rows[0]["bad"], rows[0]["good"])
+    assert (row["id"], row["bad"], row["good"]) == ("a/p-1", pair["bad"], pair["good"])
 
 
 def test_other_libraries_get_words_of_prose_and_as_many_errors_as_ours_has() -> None:
@@ -279,7 +279,7 @@ def test_it_runs_adds_to_what_is_there_and_does_nothing_twice(
     worth_pairs.write(pairs, [real(number, f"{owner}/p") for owner in "abcd" for number in range(30)])
     usual = ["--docs", str(ROOT / "sample_docs"), "--real", str(pairs), "--model", "debug-tiny", "--debug_tiny"]
     usual += ["--work", str(tmp_path / "work"), "--target_tokens", "4000", "--texts", "1", "--clean", "1"]
-    usual += ["--recipe", "--epochs 1 --max_steps 1", "--seeds", "1"]
+    usual += ["--recipe", "--epochs 1 --max_steps 1", "--seeds", "1", "--keep_bias", "0,1"]
     assert bench_worth.main([*usual, "--sources", "realistic,copy"]) == 0
     said = capsys.readouterr()
     assert "| realistic |" in said.out and "| copy " in said.out and "Traceback" not in said.err
@@ -293,6 +293,8 @@ def test_it_runs_adds_to_what_is_there_and_does_nothing_twice(
     assert "codespell: left out, --tools names no interpreter" in said.err
     content = json.loads((tmp_path / "work" / "worth.json").read_text())
     assert len(content["runs"]) == 7
+    biases = {run["source"]: run["keep_bias"] for run in content["runs"]}
+    assert biases == {"copy": None, "realistic": 0.0, "real": 0.0, "light": 0.0, "wary": None}
     assert [run["part"] for run in content["runs"] if run["source"] == "real"] == ["held_out"]
     learned = worth_pairs.read(tmp_path / "work" / "pairs" / "real-1.jsonl")
     asked = worth_pairs.read(tmp_path / "work" / "real" / "held_out.all.jsonl")

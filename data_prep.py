@@ -87,7 +87,8 @@ def build_parser() -> argparse.ArgumentParser:
     group("--degraders", type=names, nargs="+", metavar="NAME", help="names, families or globs (default: all)")
     group("--exclude", type=names, nargs="+", metavar="NAME", help="names, families or globs to leave out")
     group("--severity", type=_severity, default="medium", help="light, medium, heavy, or mean errors a text")
-    group("--profile", type=Path, metavar="FILE", help="how often which error is made (default: as real fixes have it)")
+    group("--profile", type=Path, metavar="FILE", help="how often which error is made; repairable: as in real fixes "
+          "that the text tells (default: as in all real fixes)")  # fmt: skip
     group("--identity-rate", type=number(0, 1), default=0.05, metavar="P", help="share of pairs with bad = good")
     group(
         "--single-fault-rate",

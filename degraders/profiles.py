@@ -72,15 +72,21 @@ def _rounded(shares: Iterable[float]) -> list[float]:
     return [round(share, 4) for share in shares]
 
 
+REPAIRABLE = "repairable"
+"""The profile of those real fixes alone that the text tells: what a fixer can learn."""
+
+
 @cache
-def default() -> Profile:
-    """The profile that is used where none is named."""
-    path = files("degraders") / "data" / "profile.json"
-    return _parsed(path.read_bytes(), "degraders/data/profile.json")
+def default(name: str = "profile") -> Profile:
+    """The profile that is used where none is named, or another of ours."""
+    path = files("degraders") / "data" / f"{name}.json"
+    return _parsed(path.read_bytes(), f"degraders/data/{name}.json")
 
 
 def read(path: Path) -> Profile:
-    """The profile of a file; UserError if it is none."""
+    """The profile of a file, or ours of that name; UserError if it is none."""
+    if str(path) == REPAIRABLE:
+        return default(REPAIRABLE)
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -114,6 +114,14 @@ def test_a_profile_comes_back_as_it_was_written(tmp_path: Path) -> None:
         assert one.shares == pytest.approx(other.shares, abs=1e-3)
 
 
+def test_there_is_a_profile_of_what_the_text_can_repair(tmp_path: Path) -> None:
+    repairable = profiles.read(Path("repairable"))
+    assert repairable == profiles.default("repairable") != profiles.default()
+    made = tmp_path / "made.jsonl"
+    assert data_prep.main(["--input", str(SAMPLES), "--output", str(made), "--profile", "repairable"]) == 0
+    assert made.stat().st_size
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -8,7 +8,7 @@ For each source of pairs and each seed: pairs of the same good documents, with a
 the fixer on real pairs (`bad`, `good`, `edits`, `repo`, `recoverable`) and on real texts that are to be left alone.
 
 - `realistic`: data_prep.py as `--made` says, its profile calibrated on the owners to tune on alone; `uniform`: every
-  degrader as likely; `surface`: spelling, grammar, punctuation and capitals alone;
+  degrader as likely; `surface`: spelling and grammar, with punctuation and capitals, alone;
 - `nlpaug-keyboard`, `nlpaug-spelling`, `textattack`: what these libraries make of the words of prose in the same texts,
   as many errors in each as `realistic` has there; textattack wants an environment of its own (`--textattack PYTHON`);
 - `real`: the real pairs of the owners to tune on, where the others are asked: what pairs as real as can be are worth;
@@ -58,8 +58,7 @@ from degraders.output import digest, lock, write_text  # noqa: E402
 from degraders.registry import all_degraders  # noqa: E402
 
 TUNING, HELD_OUT = "tuning", "held_out"
-SURFACE = "spelling grammar.punctuation grammar.capitalisation grammar.agreement grammar.article_preposition"
-OURS = {"realistic": (), "uniform": (), "surface": ("--degraders", *SURFACE.split())}
+OURS = {"realistic": (), "uniform": (), "surface": ("--degraders", "spelling", "grammar")}
 NOISE = ("nlpaug-keyboard", "nlpaug-spelling", "textattack")
 REAL = "real"
 UNTRAINED = ("none", "copy")
@@ -129,7 +128,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--recipe", default=RECIPE, help="options of train_qlora.py for all (default: %(default)s)")
     parser.add_argument("--made", default=MADE, help="options of data_prep.py for all of ours (default: %(default)s)")
     parser.add_argument(
-        "--keep_bias", type=_biases, default=[0.0, 1.0, 2.0, 3.0], help="to choose from, with commas (default: 0,1,2,3)"
+        "--keep_bias", type=_biases, default=[0.0, 1.0, 3.0], help="to choose from, with commas (default: 0,1,3)"
     )
     parser.add_argument("--asking", default="", help="options of eval.py for all models (default: none)")
     parser.add_argument("--n_per_doc", type=whole(1), default=1, help="variants of a text (default: %(default)s)")

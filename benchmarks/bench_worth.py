@@ -487,7 +487,7 @@ def report(worth: Worth, runs: Sequence[worth_tables.Run]) -> None:
         tables = worth_tables.main_table(found), worth_tables.label_table(found)
         sections += ["## One change at a time", "\n".join(options), *tables]
     records = [recorded(work, run) for run in runs]
-    sections += ["## Runs", runs_table(records)]
+    sections += ["## Runs", options_of_sources(worth, runs), runs_table(records)]
     write_text(work / "worth.md", "\n\n".join(sections) + "\n")
     content = {
         "tool": "bench_worth.py",
@@ -511,6 +511,14 @@ def told(worth: Worth) -> str:
         + ", ".join(f"{name} {found[:12]}" for name, found in worth.digests.items())
         + "."
     )
+
+
+def options_of_sources(worth: Worth, runs: Sequence[worth_tables.Run]) -> str:
+    """What data_prep.py was told for each of our sources, as a list in Markdown."""
+    always = f"--n-per-doc {worth.options.n_per_doc} --identity-rate {IDENTITY_RATE} {worth.options.made}"
+    names = dict.fromkeys(run.source for run in runs if run.source in OURS)
+    lines = [f"- `{name}`: `data_prep.py {shlex.join([*shlex.split(always), *OURS[name]])}`" for name in names]
+    return "\n".join([*lines, f"- all that learn: `train_qlora.py --validation_share 0 {worth.options.recipe}`"])
 
 
 def recorded(work: Path, run: worth_tables.Run) -> dict[str, Any]:

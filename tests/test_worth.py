@@ -20,6 +20,7 @@ import noise
 import pytest
 import steps
 import worth_pairs
+import worth_probe
 import worth_tables
 from hypothesis import given
 from hypothesis import strategies as st
@@ -266,6 +267,42 @@ def test_tables_are_markdown_that_reads_as_it_stands() -> None:
     assert worth_tables.shown((0.013, 0.0, 0.0), share=True) == "1.3 %"
 
 
+# The probe
+
+
+def test_recall_is_told_at_numbers_of_false_alarms() -> None:
+    errors = [("spelling", 5.0), ("spelling", 2.0), ("grammar", 1.5), ("grammar", -1.0)]
+    found = worth_probe.Margins([3.0, 1.0, 0.5, *[-9.0] * 100], errors)
+    mean, first, second, spelling, grammar = worth_probe.figures(found, 10, ["spelling", "grammar"])
+    assert (first, second) == ("0.750", "0.750"), "one alarm at 3, and what is surer than the next, at 1"
+    assert (spelling, grammar) == ("100 %", "50 %")
+    assert float(mean) == pytest.approx((3 + 3 + 4 + 4) / 16, abs=1e-3)
+
+
+@pytest.mark.fixer
+def test_margins_are_those_of_the_logits_along_the_bad_text() -> None:
+    torch = pytest.importorskip("torch")
+    from degraders.prompts import Style
+    from fixer.encoding import end_ids
+    from fixer.loading import TINY, add_lora, load_base, load_tokenizer
+
+    tokenizer, style = load_tokenizer(TINY), Style()
+    model = add_lora(load_base(TINY, bits=32, device=torch.device("cpu")), r=8, alpha=16, dropout=0, seed=1)
+    rows = [real(1, "a/p"), real(22, "bb/p")]
+    texts = [worth_probe.encoded(tokenizer, style, row) for row in rows]
+    ends = end_ids(tokenizer, style)
+    found = worth_probe.margins(model, texts, ends)
+    ((place, token, category),) = texts[0].errors
+    good = tokenizer(rows[0]["good"], add_special_tokens=False)["input_ids"]
+    assert category == "spelling" and good[:place] == texts[0].tokens[:place] and good[place] == token
+    assert len(found.errors) == 2
+    assert len(found.elsewhere) == sum(len(text.tokens) - len(worth_probe._NEAR) for text in texts)
+    with torch.no_grad():
+        logits = model(torch.tensor([texts[0].prompt + texts[0].tokens])).logits[0, len(texts[0].prompt) - 1 :]
+    expected = float(logits[place, token] - logits[place, texts[0].tokens[place]])
+    assert min(abs(margin - expected) for _, margin in found.errors) < 1e-3
+
+
 # All of it
 
 
@@ -303,6 +340,8 @@ def test_it_runs_adds_to_what_is_there_and_does_nothing_twice(
     assert not (tmp_path / "work" / "runs" / "wary-1" / "adapter").exists()
     assert str(tmp_path) not in json.dumps(content)
     assert (tmp_path / "work" / "worth.held_out.png").read_bytes().startswith(b"\x89PNG")
+    assert worth_probe.main([str(adapter.parent), "--real", str(pairs), "--texts", "4"]) == 0
+    assert "| realistic-1 |" in capsys.readouterr().out
 
 
 def test_an_unknown_source_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,13 +95,8 @@ def _model_options(group: Callable[..., None]) -> None:
           "in pieces (none: as the adapter was trained, or 512)")  # fmt: skip
     group("--temperature", type=number(0), default=0.0, metavar="T", help="0: the likeliest token; else sampled")
     group("--top_p", type=number(1e-6, 1), default=1.0, metavar="P", help="sample from the likeliest P of probability")
-    group(
-        "--keep_bias",
-        type=number(0),
-        default=0.0,
-        metavar="B",
-        help="nats by which a change must be likelier than going on with the input: more gives fewer, surer changes",
-    )
+    group("--keep_bias", type=number(0), metavar="B", help="nats by which a change must be likelier than going on with "
+          "the input: more gives fewer, surer changes (none: 1, or 0 for answers that are no text)")  # fmt: skip
     group("--attention", choices=("auto", "sdpa", "eager"), default="auto", help="how attention is computed")
     group("--device_map", default="auto", metavar="DEVICE", help="auto: this process's device; or cpu, cuda, cuda:1")
     group("--trust_remote_code", action="store_true", help="run code that comes with the model")
@@ -258,18 +253,19 @@ def answer_by_model(options: argparse.Namespace, chosen: Chosen) -> Answers | No
     import torch
 
     from degraders.predictions import Kept
-    from fixer.answering import Asked, answer
+    from fixer.answering import Asked, answer, usual_bias
     from fixer.generation import Sampling
 
     if options.threads:
         torch.set_num_threads(options.threads)
+    bias = usual_bias(options.model) if options.keep_bias is None else options.keep_bias
     asked = Asked(
         model=options.model,
         base=options.base_model,
         bits=options.bits,
         window=options.max_length,
         batch=options.batch,
-        sampling=Sampling(options.temperature, options.top_p, options.seed, options.keep_bias),
+        sampling=Sampling(options.temperature, options.top_p, options.seed, bias),
         guarded=not options.no_guard,
         device_map=options.device_map,
         attention=options.attention,

@@ -377,6 +377,21 @@ def test_an_adapter_is_evaluated_end_to_end(adapter: Path, few: Path, tmp_path: 
     assert len(signature["weights"]) == 16
 
 
+def test_a_change_must_be_surer_than_to_keep_the_text_unless_answers_are_none(
+    adapter: Path, few: Path, tmp_path: Path
+) -> None:
+    from fixer.answering import usual_bias
+
+    assert usual_bias(str(adapter)) == usual_bias("some/model") == 1
+    edits = tmp_path / "edits"
+    edits.mkdir()
+    Style(target_format="edits").save(edits)
+    assert usual_bias(str(edits)) == 0
+    for more, bias in (((), 1), (("--keep_bias", 0, "--force"), 0)):
+        assert evaluate(*by(adapter, few, tmp_path / "r.csv", *more)) == 0
+        assert told(tmp_path / "r.csv")["signature"]["keep_bias"] == bias
+
+
 def test_answers_that_are_there_are_not_made_again(
     adapter: Path, few: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

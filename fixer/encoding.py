@@ -47,6 +47,12 @@ def text_ids(tokenizer: Any, text: str) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
+def bare(style: Style, text: str) -> str:
+    """A text as a model sees it: the white space behind one that is answered with the whole text stays outside, or a
+    model that has learned from texts without would not know where its answer ends."""
+    return text.rstrip() if style.target_format == "good_only" else text
+
+
 def end_ids(tokenizer: Any, style: Style) -> list[int]:
     """The ids that end an answer; the first is the one that is trained.
 
@@ -65,10 +71,11 @@ def end_ids(tokenizer: Any, style: Style) -> list[int]:
 def encode(pair: Pair, style: Style, tokenizer: Any, *, max_length: int, span_weight: float = 1.0) -> Example | None:
     """The example of a pair; None if it is longer than `max_length` tokens. Tokens that mend something weigh
     `span_weight`, all others 1."""
-    prompt = prompt_ids(tokenizer, style, style.source(pair), pair.context)
+    prompt = prompt_ids(tokenizer, style, bare(style, style.source(pair)), pair.context)
     if len(prompt) >= max_length:
         return None
     target = style.target(pair)
+    target = target._replace(text=bare(style, target.text))
     weighted = span_weight != 1 and bool(target.mends)
     found = tokenizer(target.text, add_special_tokens=False, return_offsets_mapping=weighted)
     ids = [*found["input_ids"], end_ids(tokenizer, style)[0]]

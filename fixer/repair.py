@@ -14,7 +14,7 @@ from typing import Any
 from degraders.pairs import Pair, chunks
 from degraders.predictions import Prediction
 from degraders.prompts import Style
-from fixer.encoding import end_ids, prompt_ids, text_ids
+from fixer.encoding import bare, end_ids, prompt_ids, text_ids
 from fixer.generation import Generated, Generator, Request, Sampling
 from fixer.guard import BROKEN, EMPTY, Limits, guard
 
@@ -69,6 +69,7 @@ def source_ids(tokenizer: Any, style: Style, text: str) -> list[int]:
 
 def request(tokenizer: Any, style: Style, text: str, context: str) -> Request:
     """What the model is asked about a text, in the style that it was trained with."""
+    text = bare(style, text[len(_blank_lines(text)) :])
     source = source_ids(tokenizer, style, text)
     factor, more = _GROWTH[style.target_format]
     return Request(prompt_ids(tokenizer, style, text, context), source, int(factor * len(source)) + more)
@@ -166,10 +167,13 @@ class Repairer:
 
 def _framed(answer: str, given: str) -> str:
     """The answer with the white space of the given text around it; indentation of its first line is the answer's."""
-    body = given.strip()
-    before, after = given[: given.index(body)], given[given.index(body) + len(body) :]
-    blank = before[: before.rfind("\n") + 1]
-    return blank + answer.lstrip("\r\n").rstrip() + after
+    return _blank_lines(given) + answer.lstrip("\r\n").rstrip() + given[len(given.rstrip()) :]
+
+
+def _blank_lines(text: str) -> str:
+    """Those that a text begins with."""
+    before = text[: len(text) - len(text.lstrip())]
+    return before[: before.rfind("\n") + 1]
 
 
 def _named(reasons: Iterable[str]) -> str:

@@ -51,12 +51,22 @@ def test_span_weight_falls_on_what_mends(tokenizer: Any, bad: str, heavy: str) -
     assert tokenizer.decode(weighted) == heavy
 
 
+def test_white_space_behind_a_text_is_not_learned(tokenizer: Any) -> None:
+    one, other = (
+        encoding.encode(pair_of(f"teh end{end}", f"the end{end}"), Style(), tokenizer, max_length=999, span_weight=2)
+        for end in ("", "\n\n")
+    )
+    assert one == other
+    edits = encoding.encode(pair_of("the end \n", "the end\n"), Style("plain", "edits"), tokenizer, max_length=999)
+    assert "the end \n" in tokenizer.decode(edits.prompt[1:])
+
+
 def test_what_is_too_long_is_divided_or_rejected_and_never_cut(tokenizer: Any) -> None:
     pair = pair_of(GOOD.replace("second", "secnd"), GOOD)
     whole = len(encoding.encode(pair, Style(), tokenizer, max_length=9999))
     examples, rejected = encoding.encode_all([pair], Style(), tokenizer, max_length=whole - 1)
     assert not rejected
-    assert "".join(tokenizer.decode(example.target[:-1]) for example in examples) == GOOD
+    assert "\n\n".join(tokenizer.decode(example.target[:-1]) for example in examples) == GOOD.rstrip()
     examples, rejected = encoding.encode_all([pair], Style(), tokenizer, max_length=20)
     assert (examples, set(rejected)) == ([], {encoding.TOO_LONG})
 

@@ -72,7 +72,7 @@ LONG = "".join(f"## Part {at}\n\nHere is teh text of it, and more.\n\n```sh\nrun
 
 def test_a_repair_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     (made,) = repaired(monkeypatch, mended, "Read teh docs.\n")
-    assert made == Prediction("0", "Read the docs.\n", "Read the docs.\n", "", "", 16, 1, 0)
+    assert made == Prediction("0", "Read the docs.\n", "Read the docs.\n", "", "", 15, 1, 0)
 
 
 @pytest.mark.parametrize("text", ["a b\n\n", "\n\n  a b \n", "\r\n\ta b\r\n", "a b", "\n", "", " \n \n"])
@@ -81,6 +81,13 @@ def test_white_space_around_a_text_stays_whatever_the_model_makes_of_it(
 ) -> None:
     for change in (str.rstrip, lambda given: given + "\n\n", lambda given: given.lstrip("\r\n")):
         assert repaired(monkeypatch, change, text)[0].text == text
+
+
+@pytest.mark.parametrize(("text", "seen"), [("a b\n", "a b"), ("\n \na b", "a b"), ("\r\n  a b\t\n\n", "  a b")])
+def test_the_model_sees_no_white_space_around_a_text(monkeypatch: pytest.MonkeyPatch, text: str, seen: str) -> None:
+    asked: list[str] = []
+    repaired(monkeypatch, lambda given: (asked.append(given), given)[1], text)
+    assert asked == [seen]
 
 
 def test_a_long_text_is_cut_and_joined_byte_for_byte(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ import worth_tables  # noqa: E402
 from torch import Tensor  # noqa: E402
 
 from degraders import command  # noqa: E402
+from degraders.errors import UserError  # noqa: E402
 from degraders.prompts import Style  # noqa: E402
 from fixer.encoding import end_ids, prompt_ids, text_ids  # noqa: E402
 from fixer.loading import load_adapter  # noqa: E402
@@ -51,7 +52,7 @@ class Margins(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A prompt, the bad text's tokens behind it, and where an error begins: place, right token, category."""
+    """A prompt, the bad text's tokens and an end behind it, and where an error begins: place, right token, category."""
 
     prompt: list[int]
     tokens: list[int]
@@ -82,6 +83,8 @@ def probe(options: argparse.Namespace) -> None:
     try:
         for adapter in options.adapters:
             model, tokenizer, style = load_adapter(adapter, base=options.base_model, bits=4, device=torch.device("cpu"))
+            if style.target_format != "good_only":
+                raise UserError(f"{adapter}: answers in {style.target_format}, not with the text; it cannot be probed")
             texts = [encoded(tokenizer, style, row) for row in rows]
             found = margins(model, texts, end_ids(tokenizer, style))
             name = adapter.parent.name if adapter.name == "adapter" else adapter.name
@@ -94,10 +97,10 @@ def probe(options: argparse.Namespace) -> None:
 
 def encoded(tokenizer: Any, style: Style, row: worth_pairs.Row) -> Text:
     """A real pair; each of its edits by itself says with which token the text should go on, and from where."""
-    bad = row["bad"]
-    tokens, errors = text_ids(tokenizer, bad), []
+    bad, end = row["bad"], end_ids(tokenizer, style)[:1]
+    tokens, errors = text_ids(tokenizer, bad) + end, []
     for edit in row["edits"]:
-        good = text_ids(tokenizer, bad[: edit["bad_start"]] + edit["good"] + bad[edit["bad_end"] :])
+        good = text_ids(tokenizer, bad[: edit["bad_start"]] + edit["good"] + bad[edit["bad_end"] :]) + end
         place = next((at for at, (one, other) in enumerate(zip(tokens, good, strict=False)) if one != other), None)
         if place is not None:
             errors.append((place, good[place], edit["category"]))

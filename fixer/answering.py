@@ -27,8 +27,8 @@ from fixer.training import accelerator_for
 
 WINDOW = 512
 KEEP_BIAS = 1.0
-"""Nats by which a change must be likelier than keeping the text: with it, fixers taught by our pairs and by typos mended
-more real errors for each wrong change than without (benchmarks/bench_worth.py)."""
+"""Nats by which a change must be likelier than keeping the text: with it, fixers taught by our pairs and by typos made
+fewer wrong changes for each real error mended (benchmarks/bench_worth.py)."""
 HASHED = 200_000_000
 _OF_A_MODEL = ("*.safetensors", "*.bin", "*config.json", "tokenizer*", "*.jinja", "prompt_style.json")
 

@@ -66,7 +66,7 @@ TOOLS = ("codespell", "languagetool", "harper")
 SOURCES = ("realistic", *NOISE[:1], *UNTRAINED, *TOOLS, "uniform", "surface", *NOISE[1:], REAL)
 TINY = "debug-tiny"
 RECIPE = "--epochs 1 --per_device_batch_size 2 --learning_rate 5e-4 --lora_dropout 0"
-MADE = "--severity 3.5 --recoverable AB"
+MADE = "--severity 3.5 --recoverable A"
 IDENTITY_RATE = 0.05
 
 

@@ -17,9 +17,10 @@ the fixer on real pairs (`bad`, `good`, `edits`, `repo`, `recoverable`) and on r
   addresses and markup (`--tools PYTHON`, an environment with benchmarks/requirements-tools.txt).
 
 The real pairs are divided by owner. What is tuned sees one part, and how much surer than its text a fixer must be, of
-`--keep_bias`, is chosen there, for each source with its first seed; `--held_out` asks the other part, too. A variant,
-`--variant 'edits=--train_target_format edits'`, is `realistic` with other options of data_prep.py, train_qlora.py or
-eval.py, on the part to tune on alone. What is done is not done again: after an interruption, the same command goes on,
+`--keep_bias`, is chosen there, for each source with its first seed; `--held_out` asks the other part, too, and some of
+its pairs with errors that the text does not tell. A variant, `--variant 'edits=--train_target_format edits'`, is
+`realistic`, or what `--vary` names, with other options of data_prep.py, train_qlora.py or eval.py, on the part to tune
+on alone. What is done is not done again: after an interruption, the same command goes on,
 and one with more sources, seeds or variants adds to it. The figures stand in WORK/worth.md, .json and .png after every
 run.
 """
@@ -37,7 +38,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -48,6 +49,7 @@ sys.path.insert(0, str(ROOT))
 
 import steps  # noqa: E402
 import worth_pairs  # noqa: E402
+import worth_report  # noqa: E402
 import worth_tables  # noqa: E402
 
 import data_prep  # noqa: E402
@@ -57,7 +59,7 @@ from degraders import __version__, command  # noqa: E402
 from degraders.output import digest, lock, write_text  # noqa: E402
 from degraders.registry import all_degraders  # noqa: E402
 
-TUNING, HELD_OUT = "tuning", "held_out"
+TUNING, HELD_OUT = worth_report.PARTS
 OURS = {"realistic": (), "uniform": (), "surface": ("--degraders", "spelling", "grammar")}
 NOISE = ("nlpaug-keyboard", "nlpaug-spelling", "textattack")
 REAL = "real"
@@ -73,17 +75,20 @@ IDENTITY_RATE = 0.05
 @dataclass(frozen=True)
 class Source:
     """Where pairs come from; `data`, `training` and `asking` are options of data_prep.py, train_qlora.py and eval.py
-    beside the usual."""
+    beside the usual. A variant is a source with other options, `of` says which one."""
 
     name: str
     data: tuple[str, ...] = ()
     training: tuple[str, ...] = ()
     asking: tuple[str, ...] = ()
-    variant: bool = False
+    of: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}={shlex.join([*self.data, *self.training, *self.asking])}"
 
     @property
     def trained(self) -> bool:
-        return self.variant or self.name in (*OURS, *NOISE, REAL)
+        return bool(self.of) or self.name in (*OURS, *NOISE, REAL)
 
 
 class Task(NamedTuple):
@@ -100,8 +105,8 @@ class Task(NamedTuple):
     def learner(self) -> Task:
         """The task whose adapter answers: a variant that is only asked in another way learns nothing of its own."""
         source = self.source
-        own = not source.variant or source.data or source.training
-        return self if own else Task(Source("realistic"), self.seed)
+        own = not source.of or source.data or source.training
+        return self if own else Task(Source(source.of, OURS[source.of]), self.seed)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -125,6 +130,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=_numbers, default=[1, 2], help="with commas (default: 1,2)")
     parser.add_argument("--sources", type=command.names, default=list(SOURCES), help="with commas (default: all)")
     parser.add_argument("--variant", type=_variant, action="append", default=[], help="NAME='options', any number")
+    parser.add_argument(
+        "--vary", choices=["realistic", "surface"], default="realistic", help="of what (default: %(default)s)"
+    )
     parser.add_argument("--recipe", default=RECIPE, help="options of train_qlora.py for all (default: %(default)s)")
     parser.add_argument("--made", default=MADE, help="options of data_prep.py for all of ours (default: %(default)s)")
     parser.add_argument(
@@ -141,6 +149,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--held_out", action="store_true", help="ask the owners that nothing was tuned on, too")
     parser.add_argument("--texts", type=whole(1), default=150, help="real pairs that are asked (default: %(default)s)")
     parser.add_argument("--clean", type=whole(1), default=100, help="texts to be left alone (default: %(default)s)")
+    parser.add_argument("--beyond", type=whole(0), default=50, help="pairs that the text does not tell (default: 50)")
     parser.add_argument("--max_chars", type=whole(1), default=1200, help="longest text asked (default: %(default)s)")
     parser.add_argument(
         "--recoverable", type=command.names, default=["text"], help="which real pairs are asked (default: text)"
@@ -177,7 +186,7 @@ def _variant(text: str) -> Source:
             raise argparse.ArgumentTypeError(f"{name}: none of the scripts knows {shlex.join(group)}")
         sides[knows.index(True)].extend(group)
     data, training, asking = map(tuple, sides)
-    return Source(name, data, training, asking, variant=True)
+    return Source(name, data, training, asking, of="realistic")
 
 
 def _interpreter(text: str) -> str:
@@ -214,7 +223,7 @@ def run_all(worth: Worth, tasks: Sequence[Task]) -> None:
         try:
             for done in as_completed(waiting):
                 runs[waiting[done]] = done.result()
-                report(worth, [run for task in tasks for run in runs.get(task, [])])
+                worth.report([run for task in tasks for run in runs.get(task, [])])
                 print(f"{waiting[done].name}: done", file=sys.stderr, flush=True)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -239,8 +248,9 @@ class Worth:
         """What is to be run, seed by seed; what needs an environment that is not there is left out, with a word."""
         options = self.options
         named = [Source(name, OURS.get(name, ())) for name in options.sources]
+        variants = [replace(one, of=options.vary) for one in options.variant]
         for seed in options.seeds:
-            for source in (*named, *options.variant):
+            for source in (*named, *variants):
                 if not source.trained and seed != options.seeds[0]:
                     continue
                 if source.name == REAL and not options.held_out:
@@ -258,7 +268,7 @@ class Worth:
         """The real pairs to tune on and to hold out, in files; the profiles made from the former."""
         options = self.options
         sizes = {"errors": options.texts, "clean": options.clean, "recoverable": options.recoverable}
-        sizes["max_chars"] = options.max_chars
+        sizes |= {"beyond": options.beyond, "max_chars": options.max_chars}
         folder = self.work / "real"
 
         def divide() -> float:
@@ -363,7 +373,7 @@ class Worth:
     def run(self, task: Task) -> list[worth_tables.Run]:
         """Train, if there is something to train, and ask; the figures by part."""
         training = self._train(task.learner) if task.source.trained else 0.0
-        parts = [HELD_OUT] if self.options.held_out and not task.source.variant else []
+        parts = [HELD_OUT] if self.options.held_out and not task.source.of else []
         if task.source.name != REAL:
             parts.insert(0, TUNING)
         bias = self._bias(task.source)
@@ -371,9 +381,11 @@ class Worth:
 
     def _measured(self, task: Task, part: str, bias: float | None, training: float) -> worth_tables.Run:
         (errors, first), (clean, second) = (self._asked(task, part, kind, bias) for kind in ("errors", "clean"))
-        name, variant = task.source.name, task.source.variant
+        beyond = self._asked(task, part, "beyond", bias)[0] if part == HELD_OUT and self.options.beyond else None
+        name, variant = task.source.name, bool(task.source.of)
         system = "unguarded" if name in TOOLS else "model"
-        return worth_tables.Run(name, task.seed, part, errors, clean, system, training, first + second, variant, bias)
+        seconds = first + second
+        return worth_tables.Run(name, task.seed, part, errors, clean, system, training, seconds, variant, bias, beyond)
 
     def _bias(self, source: Source) -> float | None:
         """The bias with which a source's first seed mends best on the owners to tune on, the least of equal ones; one
@@ -443,6 +455,14 @@ class Worth:
         model = TINY if self.options.debug_tiny else self.model
         return ["--model", "copy" if name == "copy" else model, *how], {}
 
+    def report(self, runs: Sequence[worth_tables.Run]) -> None:
+        """Write down what is known, with what data_prep.py was told for each of our sources."""
+        always = f"--n-per-doc {self.options.n_per_doc} --identity-rate {IDENTITY_RATE} {self.options.made}"
+        names = dict.fromkeys(run.source for run in runs if run.source in OURS)
+        lines = [f"- `{name}`: `data_prep.py {shlex.join([*shlex.split(always), *OURS[name]])}`" for name in names]
+        lines.append(f"- all that learn: `train_qlora.py --validation_share 0 {self.options.recipe}`")
+        worth_report.write(self.work, vars(self.options), self.digests, runs, "\n".join(lines))
+
     def _corrected(self, tool: str, asked: Path, folder: Path, log: Path) -> float:
         """A tool's answers, in answers.jsonl of the folder; its CPU-seconds."""
         questions, answers = folder / "questions.jsonl", folder / "answers.jsonl"
@@ -464,130 +484,6 @@ def digest_of(folder: Path) -> str:
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
         found.update(f"{path.relative_to(folder).as_posix()} {digest(path)}\n".encode())
     return found.hexdigest()
-
-
-# What is written
-
-
-def report(worth: Worth, runs: Sequence[worth_tables.Run]) -> None:
-    """The tables and the chart of each part, and all figures with the options and digests of their runs."""
-    work = worth.work
-    sections = [f"# What pairs are worth\n\n{told(worth)}"]
-    for part, title in ((TUNING, "Owners to tune on"), (HELD_OUT, "Owners held out")):
-        if found := worth_tables.rows(runs, part):
-            chart = f"worth.{part}.png"
-            worth_tables.draw(work / chart, found, title)
-            tables = worth_tables.main_table(found), worth_tables.label_table(found)
-            sections += [f"## {title}", f"![F0.5 of each source]({chart})", *tables]
-    if found := worth_tables.rows(runs, TUNING, ablation=True):
-        found = [*(row for row in worth_tables.rows(runs, TUNING) if row.source == "realistic"), *found]
-        options = [
-            f"- `{one.name}`: `{shlex.join([*one.data, *one.training, *one.asking])}`" for one in worth.options.variant
-        ]
-        tables = worth_tables.main_table(found), worth_tables.label_table(found)
-        sections += ["## One change at a time", "\n".join(options), *tables]
-    records = [recorded(work, run) for run in runs]
-    sections += ["## Runs", options_of_sources(worth, runs), runs_table(records)]
-    write_text(work / "worth.md", "\n\n".join(sections) + "\n")
-    content = {
-        "tool": "bench_worth.py",
-        "version": __version__,
-        "options": {name: plain(value) for name, value in vars(worth.options).items()},
-        "digests": worth.digests,
-        "runs": records,
-    }
-    write_text(work / "worth.json", json.dumps(content, indent=1) + "\n")
-
-
-def told(worth: Worth) -> str:
-    """What was done, in a few sentences."""
-    options = worth.options
-    kinds = ", ".join(options.recoverable)
-    return (
-        f"{Path(options.model).name} in 4 bits, {options.target_tokens:,} target tokens a run, `{options.recipe}`, "
-        f"seeds {', '.join(map(str, options.seeds))}; ours made with `{options.made}`. Asked: {options.texts} real "
-        f"pairs ({kinds}) and {options.clean} texts to be left alone, up to {options.max_chars:,} characters each, "
-        "projects by turns; answers guarded, those of the tools as they are. Documents "
-        + ", ".join(f"{name} {found[:12]}" for name, found in worth.digests.items())
-        + "."
-    )
-
-
-def options_of_sources(worth: Worth, runs: Sequence[worth_tables.Run]) -> str:
-    """What data_prep.py was told for each of our sources, as a list in Markdown."""
-    always = f"--n-per-doc {worth.options.n_per_doc} --identity-rate {IDENTITY_RATE} {worth.options.made}"
-    names = dict.fromkeys(run.source for run in runs if run.source in OURS)
-    lines = [f"- `{name}`: `data_prep.py {shlex.join([*shlex.split(always), *OURS[name]])}`" for name in names]
-    return "\n".join([*lines, f"- all that learn: `train_qlora.py --validation_share 0 {worth.options.recipe}`"])
-
-
-def recorded(work: Path, run: worth_tables.Run) -> dict[str, Any]:
-    """A run with what made it and all of its figures."""
-    name = run.source if run.seed is None else f"{run.source}-{run.seed}"
-    trained = work / "runs" / name / "adapter" / "train_manifest.json"
-    manifest = json.loads(trained.read_text(encoding="utf-8")) if trained.exists() else {}
-    pairs = work / "pairs" / f"{name}.jsonl"
-    return {
-        "source": run.source,
-        "seed": run.seed,
-        "part": run.part,
-        "keep_bias": run.bias,
-        "cpu_seconds": {"training": round(run.training, 1), "answering": round(run.answering, 1)},
-        "pairs_sha256": digest(pairs) if pairs.exists() else "",
-        "training": {
-            "options": {key: plain(value) for key, value in manifest.get("options", {}).items()},
-            **{key: manifest.get(key, {}) for key in ("results", "rejected", "sha256")},
-        },
-        "signature": {"errors": run.errors["signature_line"], "clean": run.clean["signature_line"]},
-        "counts": run.system,
-        "errors": {key: run.errors[key] for key in ("figures", "by_label", "by_recoverable", "by_category", "guard")},
-        "clean": {key: run.clean[key] for key in ("figures", "guard", "harm")},
-    }
-
-
-def runs_table(records: Sequence[dict[str, Any]]) -> str:
-    """Each run by itself, with the digests of what it learned and of what it became, in Markdown."""
-    lines = []
-    for one in records:
-        f05 = worth_tables.figure(one["errors"]["figures"][one["counts"]]["repair_f05"])
-        training = one["training"]
-        lines.append(
-            [
-                one["source"],
-                "" if one["seed"] is None else str(one["seed"]),
-                one["part"],
-                "" if one["keep_bias"] is None else f"{one['keep_bias']:g}",
-                worth_tables.shown(f05, interval=True),
-                training["results"].get("examples", "").partition(" ")[0],
-                training["results"].get("tokens", "").partition(" ")[0],
-                str(sum(training["rejected"].values())) if training["results"] else "",
-                one["pairs_sha256"][:12],
-                training["sha256"].get("adapter_model.safetensors", "")[:12],
-            ]
-        )
-    heads = [
-        "pairs of",
-        "seed",
-        "asked",
-        "bias",
-        "F0.5",
-        "examples",
-        "tokens",
-        "rejected",
-        "pairs SHA-256",
-        "adapter SHA-256",
-    ]
-    return worth_tables.table(heads, lines)
-
-
-def plain(value: Any) -> Any:
-    """An option's value, of a path its last part alone: where things lie on a machine is nobody's concern."""
-    if isinstance(value, Source):
-        return f"{value.name}={shlex.join([*value.data, *value.training, *value.asking])}"
-    if isinstance(value, list):
-        return [plain(one) for one in value]
-    is_path = isinstance(value, Path) or (isinstance(value, str) and "/" in value and Path(value).exists())
-    return Path(value).name if is_path else value
 
 
 if __name__ == "__main__":

@@ -25,11 +25,13 @@ _WORD = re.compile(r"(?<![\w'’-])[A-Za-z]{3,}(?![\w'’-])")
 
 
 class Part(NamedTuple):
-    """The real pairs of some owners: all of them, those that are asked, and good texts that must be left alone."""
+    """The real pairs of some owners: all of them, those that are asked, good texts that must be left alone, and pairs
+    with errors beyond what the text tells."""
 
     all: list[Row]
     errors: list[Row]
     clean: list[Row]
+    beyond: list[Row]
 
 
 def read(path: Path) -> list[Row]:
@@ -46,7 +48,7 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def divided(
-    rows: Sequence[Row], *, errors: int, clean: int, recoverable: Sequence[str], max_chars: int
+    rows: Sequence[Row], *, errors: int, clean: int, beyond: int, recoverable: Sequence[str], max_chars: int
 ) -> tuple[Part, Part]:
     """The part to tune on and the one to hold out, no owner in both, with so many texts to ask in each.
 
@@ -59,7 +61,8 @@ def divided(
         asked = by_turns([row for row in usable if row["recoverable"] in recoverable], errors)
         known = {row["id"] for row in asked}
         alone = by_turns([row for row in usable if row["id"] not in known], clean)
-        parts.append(Part(part, asked, [without_errors(row) for row in alone]))
+        others = by_turns([row for row in usable if row["recoverable"] not in recoverable], beyond)
+        parts.append(Part(part, asked, [without_errors(row) for row in alone], others))
     return parts[0], parts[1]
 
 

@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def probe(options: argparse.Namespace) -> None:
     """Print the table, with a row for each adapter that is done."""
     torch.set_num_threads(options.threads)
-    sizes = {"errors": options.texts, "clean": 0, "max_chars": MOST_CHARS}
+    sizes = {"errors": options.texts, "clean": 0, "beyond": 0, "max_chars": MOST_CHARS}
     rows = worth_pairs.divided(worth_pairs.read(options.real), recoverable=["text"], **sizes)[0].errors
     counts = Counter(edit["category"] for row in rows for edit in row["edits"])
     names = [name for name, _ in counts.most_common()]

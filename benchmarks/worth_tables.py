@@ -21,12 +21,15 @@ COLUMNS = {
     "clean_altered": "clean texts altered",
 }
 """The figures of eval.py that the table shows; the last are of the texts without errors."""
+KINDS = {"recall": "repaired, of", "precision": "precision, of", "f05": "F0.5, of"}
+"""The figures of a kind of error, and how a table of them begins."""
 _SHARES = frozenset({"exact_match", "worse_than_input", "over_correction", "harmed", "clean_altered"})
 
 
 class Run(NamedTuple):
     """A source with one seed on one part of the real pairs: eval.py's summaries over pairs with errors and over texts
-    without, which of their systems counts, CPU-seconds, and the keep_bias that was chosen for it."""
+    without, which of their systems counts, CPU-seconds, the keep_bias that was chosen for it, and the summary over
+    pairs with errors that the text does not tell."""
 
     source: str
     seed: int | None
@@ -38,17 +41,26 @@ class Run(NamedTuple):
     answering: float
     ablation: bool = False
     bias: float | None = None
+    beyond: dict[str, Any] | None = None
+
+
+class Kind(NamedTuple):
+    """The errors of one kind: how many there are, and precision, recall and F0.5 of their repairs. Precision is that of
+    the changes to these errors; what was changed elsewhere has no kind."""
+
+    spans: int
+    figures: dict[str, Figure]
 
 
 class Row(NamedTuple):
-    """A source on one part, its seeds averaged; `labels` has, by category of error, how many there are and what share
-    was repaired."""
+    """A source on one part, its seeds averaged; `labels` are the errors by category, `told` by what the text tells."""
 
     source: str
     seeds: int
     figures: dict[str, Figure]
     unguarded: Figure
-    labels: dict[str, tuple[int, Figure]]
+    labels: dict[str, Kind]
+    told: dict[str, Kind]
     training: float
     answering: float
 
@@ -70,22 +82,32 @@ def _row(source: str, runs: Sequence[Run]) -> Row:
     }
     figures["clean_altered"] = averaged([figure(run.clean["figures"][run.system]["identity_altered"]) for run in runs])
     raw = [run.errors["figures"].get("unguarded", run.errors["figures"]["model"]) for run in runs]
-    labels = runs[0].errors["by_label"]
+    beyond = [(run.beyond["by_recoverable"], run.system) for run in runs if run.beyond]
+    told = _kinds([(run.errors["by_recoverable"], run.system) for run in runs]) | _kinds(beyond)
     return Row(
         source,
         len(runs),
         figures,
         averaged([figure(found["repair_f05"]) for found in raw]),
-        {
-            label: (
-                found["spans"],
-                averaged([figure(run.errors["by_label"][label][run.system]["recall"]) for run in runs]),
-            )
-            for label, found in sorted(labels.items(), key=lambda item: -item[1]["spans"])
-        },
+        _kinds([(run.errors["by_label"], run.system) for run in runs]),
+        told,
         mean(run.training for run in runs),
         mean(run.answering for run in runs),
     )
+
+
+def _kinds(broken_down: Sequence[tuple[dict[str, Any], str]]) -> dict[str, Kind]:
+    """The kinds in the breakdowns of eval.py's summaries, of the system beside each; the most frequent first."""
+    if not broken_down:
+        return {}
+    sizes = {name: int(found["spans"]) for name, found in broken_down[0][0].items()}
+    return {
+        name: Kind(
+            sizes[name],
+            {key: averaged([figure(found[name][system][key]) for found, system in broken_down]) for key in KINDS},
+        )
+        for name in sorted(sizes, key=lambda name: -sizes[name])
+    }
 
 
 def figure(found: Mapping[str, float | None]) -> Figure:
@@ -116,7 +138,7 @@ def main_table(found: Sequence[Row]) -> str:
         [
             row.source,
             str(row.seeds),
-            *(shown(row.figures[name], share=name in _SHARES, interval=name == "repair_f05") for name in COLUMNS),
+            *(shown(row.figures[name], share=name in _SHARES, interval=name.startswith("repair")) for name in COLUMNS),
             shown(row.unguarded),
             f"{row.training:,.0f}",
             f"{row.answering:,.0f}",
@@ -126,11 +148,19 @@ def main_table(found: Sequence[Row]) -> str:
     return table(heads, lines)
 
 
-def label_table(found: Sequence[Row]) -> str:
-    """The share of each category's errors that was repaired, in Markdown."""
-    labels = found[0].labels if found else {}
-    heads = ["repaired, of", *(f"{label} ({spans})" for label, (spans, _) in labels.items())]
-    lines = [[row.source, *(shown(recall, share=True) for _, recall in row.labels.values())] for row in found]
+def breakdowns(found: Sequence[Row]) -> list[str]:
+    """Recall, precision and F0.5 by category of error and by what the text tells, each a table in Markdown."""
+    categories = [kind_table([(row.source, row.labels) for row in found], key, interval=True) for key in KINDS]
+    told = [(row.source, row.told) for row in found if len(row.told) > 1]
+    return categories + ([kind_table(told, key, interval=True) for key in KINDS] if told else [])
+
+
+def kind_table(found: Sequence[tuple[str, Mapping[str, Kind]]], key: str, *, interval: bool = False) -> str:
+    """One figure of the repairs of each kind of error, in Markdown."""
+    heads = [KINDS[key], *(f"{name} ({kind.spans})" for name, kind in found[0][1].items())]
+    lines = [
+        [source, *(shown(kind.figures[key], interval=interval) for kind in kinds.values())] for source, kinds in found
+    ]
     return table(heads, lines)
 
 

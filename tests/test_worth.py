@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import math
 import os
@@ -68,7 +69,7 @@ def test_only_what_may_be_asked_is_asked_and_clean_texts_are_others() -> None:
     rows = [real(number, f"{owner}/p") for owner in "abcd" for number in range(6)]
     rows += [real(7, "a/p", recoverable="knowledge"), real(8, "a/p", in_lab_corpus=True)]
     rows += [real(9, "a/p", good="x" * 500, bad="x" * 499, edits=[])]
-    tuning, held_out = worth_pairs.divided(rows, errors=8, clean=50, recoverable=["text"], max_chars=400)
+    tuning, held_out = worth_pairs.divided(rows, errors=8, clean=50, beyond=5, recoverable=["text"], max_chars=400)
     assert not {row["repo"] for row in tuning.all} & {row["repo"] for row in held_out.all}
     assert {row["id"] for row in (*tuning.all, *held_out.all)} == {row["id"] for row in rows}
     for part in (tuning, held_out):
@@ -78,6 +79,7 @@ def test_only_what_may_be_asked_is_asked_and_clean_texts_are_others() -> None:
         assert not (errors | clean) & {"a/p-8", "a/p-9"}
         assert "a/p-7" not in errors
     assert "a/p-7" in {row["id"] for part in (tuning, held_out) for row in part.clean}
+    assert [row["id"] for part in (tuning, held_out) for row in part.beyond] == ["a/p-7"]
 
 
 # What is taught
@@ -196,7 +198,7 @@ def test_options_of_a_variant_go_to_the_script_that_knows_them() -> None:
     found = bench_worth._variant(
         "few='--severity' light --span_weight 3 --allow-lossy --exclude style llm --keep_bias 1"
     )
-    assert found.name == "few" and found.variant and found.trained
+    assert found.name == "few" and found.of == "realistic" and found.trained
     assert found.data == ("--severity", "light", "--allow-lossy", "--exclude", "style", "llm")
     assert found.training == ("--span_weight", "3")
     assert found.asking == ("--keep_bias", "1")
@@ -207,6 +209,7 @@ def test_a_variant_that_is_only_asked_otherwise_learns_nothing_of_its_own() -> N
         bench_worth._variant(text) for text in ("wary=--keep_bias 1", "long=--max_chars 900 --keep_bias 1")
     )
     assert bench_worth.Task(asked, 2).learner.name == "realistic-2"
+    assert bench_worth.Task(dataclasses.replace(asked, of="surface"), 2).learner.name == "surface-2"
     assert bench_worth.Task(taught, 2).learner.name == "long-2"
 
 
@@ -224,9 +227,10 @@ def run(source: str, seed: int | None, value: float, *, system: str = "model", *
     names = [*worth_tables.COLUMNS, "identity_altered"]
     figures = {"model": dict.fromkeys(names, figure), "unguarded": dict.fromkeys(names, nothing)}
     figures["unguarded"]["repair_f05"] = {"value": value / 2, "low": 0.0, "high": 1.0}
-    labels = {"grammar": {"spans": 3, "model": {"recall": figure}, "unguarded": {"recall": nothing}}}
-    labels["spelling"] = {**labels["grammar"], "spans": 5}
-    summary = {"figures": figures, "by_label": labels}
+    values = {"model": figure, "unguarded": nothing}
+    systems = {system: dict.fromkeys(worth_tables.KINDS, value) for system, value in values.items()}
+    labels = {"grammar": {"spans": 3, **systems}, "spelling": {"spans": 5, **systems}}
+    summary = {"figures": figures, "by_label": labels, "by_recoverable": {"text": {"spans": 8, **systems}}}
     found = worth_tables.Run(source, seed, "tuning", summary, summary, system, 10.0, 4.0)
     return found._replace(**changed)
 
@@ -238,7 +242,8 @@ def test_a_row_is_the_mean_of_its_seeds() -> None:
     assert (ours.source, ours.seeds, ours.training, ours.answering) == ("b", 2, 20.0, 4.0)
     assert ours.figures["repair_f05"] == pytest.approx((0.3, 0.2, 0.4))
     assert ours.unguarded == pytest.approx((0.15, 0.0, 1.0))
-    assert list(ours.labels) == ["spelling", "grammar"] and ours.labels["spelling"][0] == 5
+    assert list(ours.labels) == ["spelling", "grammar"] and ours.labels["spelling"].spans == 5
+    assert list(ours.told) == ["text"] and ours.told["text"].figures["f05"] == pytest.approx((0.3, 0.2, 0.4))
     assert tool.figures["repair_recall"] is None and tool.figures["repair_f05"] == pytest.approx((0.45, 0.0, 1.0))
     assert [row.source for row in worth_tables.rows(runs, "tuning", ablation=True)] == ["c"]
     assert [row.source for row in worth_tables.rows(runs, "held_out")] == ["b"]
@@ -258,13 +263,21 @@ def test_tables_are_markdown_that_reads_as_it_stands() -> None:
     lines = worth_tables.main_table(rows).splitlines()
     assert len({len(line) for line in lines}) == 1 and len(lines) == 4
     assert "0.30 (0.20 to 0.40)" in lines[2] and "| 30 % |" in " ".join(lines[2].split()) and " - |" in lines[3]
-    assert worth_tables.label_table(rows).splitlines()[0].split("|")[1:4] == [
-        " repaired, of ",
-        " spelling (5) ",
-        " grammar (3) ",
-    ]
+    assert "0.30 (0.20 to 0.40) | 0.30 (0.20 to 0.40) | 0.30 (0.20 to 0.40)" in " ".join(lines[2].split())
     assert worth_tables.shown((0.0, 0.0, 0.0), share=True) == "0 %"
     assert worth_tables.shown((0.013, 0.0, 0.0), share=True) == "1.3 %"
+
+
+def test_a_table_a_figure_for_categories_and_for_what_the_text_tells() -> None:
+    one = run("ours", 1, 0.3, part="held_out")
+    beyond = {"by_recoverable": {"knowledge": {**one.errors["by_recoverable"]["text"], "spans": 2}}}
+    rows = worth_tables.rows([one, run("ours", 2, 0.3, part="held_out")], "held_out")
+    assert len(worth_tables.breakdowns(rows)) == 3
+    rows = worth_tables.rows([one._replace(beyond=beyond)], "held_out")
+    recall, precision, f05, told, *_ = (table.splitlines() for table in worth_tables.breakdowns(rows))
+    assert [cell.strip() for cell in recall[0].split("|")[1:-1]] == ["repaired, of", "spelling (5)", "grammar (3)"]
+    assert precision[0].startswith("| precision, of ") and "0.30 (0.20 to 0.40)" in f05[2]
+    assert [cell.strip() for cell in told[0].split("|")[1:-1]] == ["repaired, of", "text (8)", "knowledge (2)"]
 
 
 # The probe
@@ -313,10 +326,11 @@ def test_it_runs_adds_to_what_is_there_and_does_nothing_twice(
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     pairs = tmp_path / "real.jsonl"
-    worth_pairs.write(pairs, [real(number, f"{owner}/p") for owner in "abcd" for number in range(30)])
+    told = [real(number, f"{owner}/p") for owner in "abcd" for number in range(30)]
+    worth_pairs.write(pairs, [*told, *(real(40, f"{owner}/p", recoverable="knowledge") for owner in "abcd")])
     usual = ["--docs", str(ROOT / "sample_docs"), "--real", str(pairs), "--model", "debug-tiny", "--debug_tiny"]
     usual += ["--work", str(tmp_path / "work"), "--target_tokens", "4000", "--texts", "1", "--clean", "1"]
-    usual += ["--recipe", "--epochs 1 --max_steps 1", "--seeds", "1", "--keep_bias", "0,1"]
+    usual += ["--beyond", "1", "--recipe", "--epochs 1 --max_steps 1", "--seeds", "1", "--keep_bias", "0,1"]
     assert bench_worth.main([*usual, "--sources", "realistic,copy"]) == 0
     said = capsys.readouterr()
     assert "| realistic |" in said.out and "| copy " in said.out and "Traceback" not in said.err
@@ -326,6 +340,7 @@ def test_it_runs_adds_to_what_is_there_and_does_nothing_twice(
     assert bench_worth.main([*usual, "--sources", "realistic,copy,codespell,real", *variant]) == 0
     said = capsys.readouterr()
     assert adapter.stat().st_mtime_ns == before
+    assert "| knowledge (1) |" in " ".join(said.out.split())
     assert "## Owners held out" in said.out and "| light " in said.out.partition("## One change at a time")[2]
     assert "codespell: left out, --tools names no interpreter" in said.err
     content = json.loads((tmp_path / "work" / "worth.json").read_text())

@@ -34,6 +34,8 @@ _FORMS = {
     "edits": " Answer with JSON: [[wrong, right], ...], each wrong text as it stands there, and only there.",
 }
 _MOST_CONTEXT = 200
+_TEXT, _ANSWER = "### Text\n", "### Answer\n"
+"""The marks of the prompt, before the text and before the answer."""
 
 
 class Target(NamedTuple):
@@ -44,8 +46,8 @@ class Target(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a model made of a text. With a `problem` ("empty", "no JSON", "wrong JSON", "not found", "ambiguous")
-    the text is the input as it was."""
+    """What a model made of a text. With a `problem` ("empty", "prompt", "no JSON", "wrong JSON", "not found",
+    "ambiguous") the text is the input as it was."""
 
     text: str
     problem: str = ""
@@ -67,8 +69,8 @@ class Style:
     def prompt(self, text: str, context: str) -> str:
         """All that stands before the answer; the headings above the text are cut to their last 200 characters."""
         place = f"\nSection: {context[-_MOST_CONTEXT:]}" if context else ""
-        tail = "" if self.name == "chat" else "\n\n### Answer\n"
-        return f"{_TASKS[self.direction]}{_FORMS[self.target_format]}{place}\n\n### Text\n{text}{tail}"
+        tail = "" if self.name == "chat" else f"\n\n{_ANSWER}"
+        return f"{_TASKS[self.direction]}{_FORMS[self.target_format]}{place}\n\n{_TEXT}{text}{tail}"
 
     def target(self, pair: Pair) -> Target:
         """The answer to a pair."""
@@ -88,7 +90,7 @@ class Style:
         if not generated.strip():
             return Answer(text, "empty")
         if self.target_format == "good_only":
-            return Answer(generated)
+            return _begun_again(generated, text)
         try:
             value = orjson.loads(generated.strip())
         except orjson.JSONDecodeError:
@@ -118,6 +120,18 @@ class Style:
         if style.name not in STYLES or style.target_format not in FORMATS or style.direction not in DIRECTIONS:
             raise UserError(f"{path}: a prompt style that is not known here: {style}")
         return style
+
+
+def _begun_again(generated: str, text: str) -> Answer:
+    """An answer without the prompt's marks. Models that meet a heading can take it for the prompt's own, write a mark
+    behind it and begin again, heading and all: then what follows is the answer. Any other mark is a problem."""
+    if not any(mark in generated and mark not in text for mark in (_TEXT, _ANSWER)):
+        return Answer(generated)
+    before, mark, rest = generated.partition(_TEXT)
+    again = mark and before.strip() and rest.startswith(before.strip())
+    if again and not any(mark in rest and mark not in text for mark in (_TEXT, _ANSWER)):
+        return Answer(rest)
+    return Answer(text, "prompt")
 
 
 def _wanted(pair: Pair, direction: str) -> str:

@@ -70,6 +70,9 @@ def test_mends_are_what_differs() -> None:
     ("form", "generated", "problem"),
     [
         ("good_only", " \n", "empty"),
+        ("good_only", "# Use\n\n### Text\nRead it.", "prompt"),
+        ("good_only", "Read it.\n\n### Answer\nRead it.", "prompt"),
+        ("good_only", "# Use\n### Text\n# Use\n### Text\n# Use\nRead it.", "prompt"),
         ("edits", "Here you are:", "no JSON"),
         ("edits", '{"a": 1}', "wrong JSON"),
         ("edits", '[["a"]]', "wrong JSON"),
@@ -81,6 +84,13 @@ def test_mends_are_what_differs() -> None:
 )
 def test_broken_answers_leave_the_text_and_are_named(form: str, generated: str, problem: str) -> None:
     assert Style(target_format=form).answer(generated, "a text with a twice") == Answer("a text with a twice", problem)
+
+
+def test_an_answer_that_begins_again_counts_from_there() -> None:
+    text = "# Use\n\nRead teh docs."
+    assert Style().answer("# Use\n\n### Text\n# Use\n\nRead the docs.", text) == Answer("# Use\n\nRead the docs.")
+    own = "# Use\n\n### Text\n# Use\n\nRead teh docs."
+    assert Style().answer(own.replace("teh", "the"), own) == Answer(own.replace("teh", "the")), "a mark of the text"
 
 
 def test_a_style_comes_back_as_it_was_saved(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--recipe", default=RECIPE, help="options of train_qlora.py for all (default: %(default)s)")
     parser.add_argument("--made", default=MADE, help="options of data_prep.py for all of ours (default: %(default)s)")
     parser.add_argument(
-        "--keep_bias", type=_biases, default=[0.0, 1.0, 3.0], help="to choose from, with commas (default: 0,1,3)"
+        "--keep_bias", type=_biases, default=[1.0, 2.0, 3.0], help="to choose from, with commas (default: 1,2,3)"
     )
     parser.add_argument("--asking", default="", help="options of eval.py for all models (default: none)")
     parser.add_argument("--n_per_doc", type=whole(1), default=1, help="variants of a text (default: %(default)s)")

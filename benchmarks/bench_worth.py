@@ -459,9 +459,8 @@ class Worth:
         """Write down what is known, with what data_prep.py was told for each of our sources."""
         always = f"--n-per-doc {self.options.n_per_doc} --identity-rate {IDENTITY_RATE} {self.options.made}"
         names = dict.fromkeys(run.source for run in runs if run.source in OURS)
-        lines = [f"- `{name}`: `data_prep.py {shlex.join([*shlex.split(always), *OURS[name]])}`" for name in names]
-        lines.append(f"- all that learn: `train_qlora.py --validation_share 0 {self.options.recipe}`")
-        worth_report.write(self.work, vars(self.options), self.digests, runs, "\n".join(lines))
+        ours = {name: shlex.join([*shlex.split(always), *OURS[name]]) for name in names}
+        worth_report.write(self.work, vars(self.options), self.digests, runs, ours)
 
     def _corrected(self, tool: str, asked: Path, folder: Path, log: Path) -> float:
         """A tool's answers, in answers.jsonl of the folder; its CPU-seconds."""

@@ -18,15 +18,19 @@ ASKED = ("figures", "by_label", "by_recoverable", "by_category", "guard")
 
 
 def write(
-    work: Path, options: Mapping[str, Any], digests: Mapping[str, str], runs: Sequence[worth_tables.Run], made: str
+    work: Path,
+    options: Mapping[str, Any],
+    digests: Mapping[str, str],
+    runs: Sequence[worth_tables.Run],
+    ours: Mapping[str, str],
 ) -> None:
-    """The tables and the chart of each part, and all figures with the options and digests of their runs; `made` is a
-    list in Markdown of how each source's pairs were made."""
+    """The tables and the chart of each part, and all figures with the options and digests of their runs; `ours` are
+    the options of data_prep.py for each source that is made by it."""
     sections = [f"# What pairs are worth\n\n{told(options, digests)}"]
     for part, title in PARTS.items():
         if found := worth_tables.rows(runs, part):
             chart = f"worth.{part}.png"
-            worth_tables.draw(work / chart, found, title)
+            worth_tables.draw(work / chart, found, title, ours)
             sections += [f"## {title}", f"![F0.5 of each source]({chart})", worth_tables.main_table(found)]
             sections += worth_tables.breakdowns(found)
     if found := worth_tables.rows(runs, "tuning", ablation=True):
@@ -36,7 +40,9 @@ def write(
         sections += [f"## One change at a time, of {base}", changes, worth_tables.main_table(found)]
         sections.append(worth_tables.kind_table([(row.source, row.labels) for row in found], "recall"))
     records = [recorded(work, run) for run in runs]
-    sections += ["## Runs", made, runs_table(records)]
+    made = [f"- `{name}`: `data_prep.py {told}`" for name, told in ours.items()]
+    made.append(f"- all that learn: `train_qlora.py --validation_share 0 {options['recipe']}`")
+    sections += ["## Runs", "\n".join(made), runs_table(records)]
     write_text(work / "worth.md", "\n\n".join(sections) + "\n")
     content = {
         "tool": "bench_worth.py",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any, NamedTuple
@@ -189,23 +189,23 @@ def table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 # As a picture
 
 
-def draw(path: Path, found: Sequence[Row], title: str) -> None:
-    """F0.5 with its interval, precision and recall of each source, the best at the top."""
+def draw(path: Path, found: Sequence[Row], title: str, ours: Container[str]) -> None:
+    """F0.5 with its interval, precision and recall of each source, the best at the top; ours in a colour of its own."""
     from matplotlib.figure import Figure as Canvas
 
     known = [(row.source, row.figures["repair_f05"], row) for row in found]
     ranked = sorted(((f05, source, row) for source, f05, row in known if f05), key=lambda one: one[0])
     canvas = Canvas(figsize=(8, 1.2 + 0.4 * len(ranked)), layout="constrained")
     axes = canvas.add_subplot()
-    for place, ((value, low, high), _, row) in enumerate(ranked):
-        axes.barh(place, value, color="#4878a8", height=0.6)
+    for place, ((value, low, high), source, row) in enumerate(ranked):
+        axes.barh(place, value, color="#2f6c9f" if source in ours else "#b0b7bf", height=0.6)
         axes.plot([low, high], [place, place], color="black", linewidth=1)
         for name, mark in (("repair_precision", "|"), ("repair_recall", ".")):
-            if point := row.figures[name]:
+            if value and (point := row.figures[name]):
                 axes.plot(point[0], place, mark, color="#c44e52", markersize=10)
     axes.set_yticks(range(len(ranked)), [source for _, source, _ in ranked])
     axes.set_xlim(0, 1)
-    axes.set_xlabel("F0.5 of repairs with its 95 % interval; red: precision |, recall ·")
+    axes.set_xlabel("F0.5 of repairs with its 95 % interval (blue: our pairs); red: precision |, recall ·")
     axes.set_title(title)
     partial = path.with_name(path.name + ".partial")
     canvas.savefig(partial, format="png", dpi=100)

@@ -22,11 +22,19 @@ from degraders.output import write_text  # noqa: E402
 _running: set[int] = set()
 
 
+class EndedError(UserError):
+    """A script that ended before its work did; it had used so many CPU-seconds."""
+
+    def __init__(self, said: str, cpu_seconds: float) -> None:
+        super().__init__(said)
+        self.cpu_seconds = cpu_seconds
+
+
 def once(marker: Path, signature: Mapping[str, Any], product: Path, work: Callable[[], float]) -> float:
     """Do the work, which returns its CPU-seconds, unless its marker says that it is done; returns them.
 
     `signature` is all that has a part in the product; a product of another signature is removed first, what the same
-    work left half done stays, to go on from. The CPU-seconds are those since the last time that it was cut short.
+    work left half done stays, to go on from. What a script had used when it was cut short counts, too.
     """
     asked = json.loads(json.dumps(signature))
     kept = json.loads(marker.read_text()) if marker.exists() else {}
@@ -38,7 +46,12 @@ def once(marker: Path, signature: Mapping[str, Any], product: Path, work: Callab
         marker.parent.mkdir(parents=True, exist_ok=True)
         write_text(marker, json.dumps(kept, indent=2) + "\n")
     if not kept["done"]:
-        kept |= {"cpu_seconds": work(), "done": True}
+        try:
+            kept |= {"cpu_seconds": kept["cpu_seconds"] + work(), "done": True}
+        except EndedError as ended:
+            kept["cpu_seconds"] += ended.cpu_seconds
+            write_text(marker, json.dumps(kept, indent=2) + "\n")
+            raise
         write_text(marker, json.dumps(kept, indent=2) + "\n")
     return float(kept["cpu_seconds"])
 
@@ -56,8 +69,8 @@ def script(
 ) -> float:
     """Run one of the project's scripts in a folder, from `source` to `output` if they are named; its CPU-seconds.
 
-    What it says goes to the log, the output is there only if all went well. UserError, with the last line of the log,
-    if it fails.
+    What it says goes to the log, the output is there only if all went well. EndedError, with the last line of the
+    log, if it fails.
     """
     settings = os.environ | {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false"}
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -70,12 +83,13 @@ def script(
         _, status, used = os.wait4(process.pid, 0)
         _running.discard(process.pid)
         process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = used.ru_utime + used.ru_stime
     if process.returncode:
         last = (log.read_text(encoding="utf-8").strip().splitlines() or ["nothing was said"])[-1]
-        raise UserError(f"{name} ended with {process.returncode}: {last} (all of it is in {log})")
+        raise EndedError(f"{name} ended with {process.returncode}: {last} (all of it is in {log})", seconds)
     if partial and output:
         partial.replace(output)
-    return used.ru_utime + used.ru_stime
+    return seconds
 
 
 def stop() -> None:

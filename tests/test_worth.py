@@ -157,13 +157,13 @@ def test_a_step_is_taken_once_goes_on_and_begins_anew_for_another_signature(tmp_
         product.mkdir(exist_ok=True)
         (product / f"part{len(done)}").touch()
         if len(done) == 1:
-            raise KeyboardInterrupt
+            raise steps.EndedError("cut short", 1.5)
         return 2.5
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(UserError, match="cut short"):
         steps.once(marker, {"a": 1}, product, work)
-    assert steps.once(marker, {"a": 1}, product, work) == 2.5
-    assert steps.once(marker, {"a": 1}, product, work) == 2.5
+    assert steps.once(marker, {"a": 1}, product, work) == 4.0, "what was used before it was cut short counts"
+    assert steps.once(marker, {"a": 1}, product, work) == 4.0
     assert done == [[], ["part1"]], "the second goes on with what the first left, the third is not done"
     steps.once(marker, {"a": 2}, product, work)
     assert done[2:] == [[]], "what another signature made is gone"
@@ -171,9 +171,9 @@ def test_a_step_is_taken_once_goes_on_and_begins_anew_for_another_signature(tmp_
 
 def test_a_script_that_fails_leaves_no_output_and_says_why(tmp_path: Path) -> None:
     log, output = tmp_path / "log", tmp_path / "out"
-    with pytest.raises(UserError, match=r"noise.py ended with 1: KeyError: 'nothing'"):
+    with pytest.raises(steps.EndedError, match=r"noise.py ended with 1: KeyError: 'nothing'") as ended:
         steps.script("benchmarks/noise.py", ["nothing", "1"], tmp_path, log, output=output)
-    assert not output.exists()
+    assert ended.value.cpu_seconds > 0 and not output.exists()
     assert steps.script("data_prep.py", ["--version"], tmp_path, log, output=output) > 0
     assert output.read_text().startswith("data_prep.py ")
 

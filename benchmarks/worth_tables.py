@@ -156,12 +156,15 @@ def breakdowns(found: Sequence[Row]) -> list[str]:
 
 
 def kind_table(found: Sequence[tuple[str, Mapping[str, Kind]]], key: str, *, interval: bool = False) -> str:
-    """One figure of the repairs of each kind of error, in Markdown."""
+    """One figure of the repairs of each kind of error, in Markdown; no precision where nothing was tried."""
+
+    def cell(kind: Kind) -> str:
+        recall, precision = kind.figures["recall"], kind.figures["precision"]
+        tried = key != "precision" or not (recall and precision) or recall[0] > 0 or precision[0] < 1
+        return shown(kind.figures[key] if tried else None, interval=interval)
+
     heads = [KINDS[key], *(f"{name} ({kind.spans})" for name, kind in found[0][1].items())]
-    lines = [
-        [source, *(shown(kind.figures[key], interval=interval) for kind in kinds.values())] for source, kinds in found
-    ]
-    return table(heads, lines)
+    return table(heads, [[source, *map(cell, kinds.values())] for source, kinds in found])
 
 
 def shown(found: Figure, *, share: bool = False, interval: bool = False) -> str:

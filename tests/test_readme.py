@@ -86,6 +86,18 @@ def test_the_example_is_a_record_of_the_sample_documents(checkout: Path) -> None
     assert good in row["good"] and bad in row["bad"]
 
 
+def test_the_repair_shown_mends_three_of_five_errors() -> None:
+    from degraders.pairs import aligned
+
+    bad, answer = re.findall(r"```text\n(.*?)\n```", README, re.DOTALL)
+    page = (ROOT / "sample_docs" / "guide" / "encryption.md").read_text(encoding="utf-8")
+    (line,) = (line for line in page.splitlines() if line.startswith("When you create a profile"))
+    good = line[: line.index(" Don’t leave")]
+    errors = {(span.start, span.end, span.good) for span in aligned(bad, good)}
+    mended = {(span.start, span.end, span.good) for span in aligned(bad, answer)}
+    assert len(errors) == 5 and len(mended) == 3 and mended < errors
+
+
 def test_there_are_commands_and_output_to_check() -> None:
     assert len(commands()) >= 3
     assert any(len(output) > 8 for _, output in commands())

@@ -278,6 +278,9 @@ def test_a_table_a_figure_for_categories_and_for_what_the_text_tells() -> None:
     assert [cell.strip() for cell in recall[0].split("|")[1:-1]] == ["repaired, of", "spelling (5)", "grammar (3)"]
     assert precision[0].startswith("| precision, of ") and "0.30 (0.20 to 0.40)" in f05[2]
     assert [cell.strip() for cell in told[0].split("|")[1:-1]] == ["repaired, of", "text (8)", "knowledge (2)"]
+    idle = worth_tables.Kind(3, {"recall": (0.0, 0.0, 0.0), "precision": (1.0, 1.0, 1.0), "f05": (0.0, 0.0, 0.0)})
+    cells = [worth_tables.kind_table([("ours", {"markup": idle})], key).splitlines()[2] for key in worth_tables.KINDS]
+    assert [cell.split("|")[2].strip() for cell in cells] == ["0.00", "-", "0.00"], "no precision of nothing"
 
 
 # The probe

@@ -96,7 +96,7 @@ def _model_options(group: Callable[..., None]) -> None:
     group("--temperature", type=number(0), default=0.0, metavar="T", help="0: the likeliest token; else sampled")
     group("--top_p", type=number(1e-6, 1), default=1.0, metavar="P", help="sample from the likeliest P of probability")
     group("--keep_bias", type=number(0), metavar="B", help="nats by which a change must be likelier than going on with "
-          "the input: more gives fewer, surer changes (none: 1, or 0 for answers that are no text)")  # fmt: skip
+          "the input: more gives fewer, surer changes (none: 2, or 0 for answers that are no text)")  # fmt: skip
     group("--attention", choices=("auto", "sdpa", "eager"), default="auto", help="how attention is computed")
     group("--device_map", default="auto", metavar="DEVICE", help="auto: this process's device; or cpu, cuda, cuda:1")
     group("--trust_remote_code", action="store_true", help="run code that comes with the model")

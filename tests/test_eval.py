@@ -382,12 +382,12 @@ def test_a_change_must_be_surer_than_to_keep_the_text_unless_answers_are_none(
 ) -> None:
     from fixer.answering import usual_bias
 
-    assert usual_bias(str(adapter)) == usual_bias("some/model") == 1
+    assert usual_bias(str(adapter)) == usual_bias("some/model") == 2
     edits = tmp_path / "edits"
     edits.mkdir()
     Style(target_format="edits").save(edits)
     assert usual_bias(str(edits)) == 0
-    for more, bias in (((), 1), (("--keep_bias", 0, "--force"), 0)):
+    for more, bias in (((), 2), (("--keep_bias", 0, "--force"), 0)):
         assert evaluate(*by(adapter, few, tmp_path / "r.csv", *more)) == 0
         assert told(tmp_path / "r.csv")["signature"]["keep_bias"] == bias
 

@@ -20,9 +20,8 @@ The real pairs are divided by owner. What is tuned sees one part, and how much s
 `--keep_bias`, is chosen there, for each source with its first seed; `--held_out` asks the other part, too, and some of
 its pairs with errors that the text does not tell. A variant, `--variant 'edits=--train_target_format edits'`, is
 `realistic`, or what `--vary` names, with other options of data_prep.py, train_qlora.py or eval.py, on the part to tune
-on alone. What is done is not done again: after an interruption, the same command goes on,
-and one with more sources, seeds or variants adds to it. The figures stand in WORK/worth.md, .json and .png after every
-run.
+on alone. What is done is not done again: after an interruption, the same command goes on, and one with more sources,
+seeds or variants adds to it. The figures stand in WORK/worth.md, .json and .png after every run.
 """
 
 from __future__ import annotations
@@ -105,8 +104,9 @@ class Task(NamedTuple):
     def learner(self) -> Task:
         """The task whose adapter answers: a variant that is only asked in another way learns nothing of its own."""
         source = self.source
-        own = not source.of or source.data or source.training
-        return self if own else Task(Source(source.of, OURS[source.of]), self.seed)
+        if not source.of or (source.data, source.training) != (OURS[source.of], ()):
+            return self
+        return Task(Source(source.of, OURS[source.of]), self.seed)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -248,7 +248,7 @@ class Worth:
         """What is to be run, seed by seed; what needs an environment that is not there is left out, with a word."""
         options = self.options
         named = [Source(name, OURS.get(name, ())) for name in options.sources]
-        variants = [replace(one, of=options.vary) for one in options.variant]
+        variants = [replace(one, of=options.vary, data=(*OURS[options.vary], *one.data)) for one in options.variant]
         for seed in options.seeds:
             for source in (*named, *variants):
                 if not source.trained and seed != options.seeds[0]:

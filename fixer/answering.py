@@ -27,8 +27,8 @@ from fixer.training import accelerator_for
 
 WINDOW = 512
 KEEP_BIAS = 2.0
-"""Nats by which a change must be likelier than keeping the text: with it, fixers taught by our pairs mended real errors
-best, and made fewer texts worse than with less (docs/WORTH.md)."""
+"""Nats by which a change must be likelier than keeping the text: of 1, 2 and 3, fixers taught by our spelling and
+grammar, and by all of our degraders, mended real errors best with it, each asked with one seed (docs/WORTH.md)."""
 HASHED = 200_000_000
 _OF_A_MODEL = ("*.safetensors", "*.bin", "*config.json", "tokenizer*", "*.jinja", "prompt_style.json")
 

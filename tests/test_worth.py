@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import math
 import os
@@ -209,8 +208,20 @@ def test_a_variant_that_is_only_asked_otherwise_learns_nothing_of_its_own() -> N
         bench_worth._variant(text) for text in ("wary=--keep_bias 1", "long=--max_chars 900 --keep_bias 1")
     )
     assert bench_worth.Task(asked, 2).learner.name == "realistic-2"
-    assert bench_worth.Task(dataclasses.replace(asked, of="surface"), 2).learner.name == "surface-2"
     assert bench_worth.Task(taught, 2).learner.name == "long-2"
+
+
+def test_a_variant_has_the_options_of_what_it_varies(tmp_path: Path) -> None:
+    (tmp_path / "real.jsonl").touch()
+    named = {"--docs": tmp_path, "--real": tmp_path / "real.jsonl", "--model": "m", "--work": tmp_path}
+    words = [*(str(word) for pair in named.items() for word in pair), "--sources", "copy", "--seeds", "1"]
+    words += ["--vary", "surface", "--variant", "wary=--keep_bias 1", "--variant", "long=--max_chars 900"]
+    worth = bench_worth.Worth(bench_worth.build_parser().parse_args(words))
+    copy, wary, taught = worth.tasks()
+    assert wary.learner.name == "surface-1" and taught.learner is taught and copy.source.of == ""
+    base = ("--degraders", "spelling", "grammar")
+    assert wary.source.data == wary.learner.source.data == base
+    assert taught.source.data == (*base, "--max_chars", "900")
 
 
 def test_an_option_that_no_script_knows_is_wrong_usage() -> None:

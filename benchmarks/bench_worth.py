@@ -18,7 +18,8 @@ the fixer on real pairs (`bad`, `good`, `edits`, `repo`, `recoverable`) and on r
 
 The real pairs are divided by owner. What is tuned sees one part, and how much surer than its text a fixer must be, of
 `--keep_bias`, is chosen there, for each source with its first seed; `--held_out` asks the other part, too, and some of
-its pairs with errors that the text does not tell. A variant, `--variant 'edits=--train_target_format edits'`, is
+its pairs with errors that the text does not tell. `--last` asks, of the same owners, texts that neither of them asks:
+for the very last run, when nothing is open any more. A variant, `--variant 'edits=--train_target_format edits'`, is
 `realistic`, or what `--vary` names, with other options of data_prep.py, train_qlora.py or eval.py, on the part to tune
 on alone. What is done is not done again: after an interruption, the same command goes on, and one with more sources,
 seeds or variants adds to it. The figures stand in WORK/worth.md, .json and .png after every run.
@@ -38,6 +39,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -56,9 +58,11 @@ import eval as eval_script  # noqa: E402
 import train_qlora  # noqa: E402
 from degraders import __version__, command  # noqa: E402
 from degraders.output import digest, lock, write_text  # noqa: E402
+from degraders.pairs import read as read_pairs  # noqa: E402
+from degraders.prompts import Style  # noqa: E402
 from degraders.registry import all_degraders  # noqa: E402
 
-TUNING, HELD_OUT = worth_report.PARTS
+TUNING, HELD_OUT, LAST = worth_report.PARTS
 OURS = {"realistic": (), "uniform": (), "surface": ("--degraders", "spelling", "grammar")}
 NOISE = ("nlpaug-keyboard", "nlpaug-spelling", "textattack")
 REAL = "real"
@@ -147,6 +151,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--tools", type=_interpreter, metavar="PYTHON", help="interpreter of an environment with the tools"
     )
     parser.add_argument("--held_out", action="store_true", help="ask the owners that nothing was tuned on, too")
+    parser.add_argument("--last", action="store_true", help="ask texts of these owners that are kept for the last run")
     parser.add_argument("--texts", type=whole(1), default=150, help="real pairs that are asked (default: %(default)s)")
     parser.add_argument("--clean", type=whole(1), default=100, help="texts to be left alone (default: %(default)s)")
     parser.add_argument("--beyond", type=whole(0), default=50, help="pairs that the text does not tell (default: 50)")
@@ -253,8 +258,8 @@ class Worth:
             for source in (*named, *variants):
                 if not source.trained and seed != options.seeds[0]:
                     continue
-                if source.name == REAL and not options.held_out:
-                    print(f"{source.name}: left out, only --held_out asks what it has not seen", file=sys.stderr)
+                if source.name == REAL and not (options.held_out or options.last):
+                    print("real: left out, only --held_out and --last ask what it has not seen", file=sys.stderr)
                     continue
                 need = "textattack" if source.name == "textattack" else "tools" if source.name in TOOLS else ""
                 if need and not getattr(options, need):
@@ -273,7 +278,7 @@ class Worth:
 
         def divide() -> float:
             parts = worth_pairs.divided(worth_pairs.read(self.real), **sizes)
-            for name, part in zip((TUNING, HELD_OUT), parts, strict=True):
+            for name, part in zip(worth_report.PARTS, parts, strict=True):
                 for kind, rows in part._asdict().items():
                     worth_pairs.write(folder / f"{name}.{kind}.jsonl", rows)
             return 0.0
@@ -303,11 +308,15 @@ class Worth:
             base = self._seen()
         else:
             base = self._made(source if source.name not in NOISE else Source("realistic"), seed)
+        style = self._style(source)
         budget = {"target_tokens": self.options.target_tokens, "model": self.model, "tiny": self.options.debug_tiny}
         signature = {"rows": digest(base), **budget, "code": digest(Path(__file__).with_name("noise.py"))}
+        signature["answers"] = style.target_format
 
         def make() -> float:
-            rows = worth_pairs.within_budget(worth_pairs.read(base), self.tokens, self.options.target_tokens, seed)
+            targets = {pair.id: style.target(pair).text for pair in read_pairs(base)}
+            sized = partial(worth_pairs.within_budget, tokens=lambda row: self.tokens(targets[row["id"]]))
+            rows = sized(worth_pairs.read(base), budget=self.options.target_tokens, seed=seed)
             seconds = 0.0
             if source.name in NOISE:
                 rows, seconds = self._noise(source.name, rows, seed)
@@ -315,6 +324,11 @@ class Worth:
             return seconds
 
         steps.once(product.with_suffix(".json"), signature, product, make)
+
+    def _style(self, source: Source) -> Style:
+        """How a fixer of the source's pairs is taught to answer."""
+        told = [*shlex.split(self.options.recipe), *source.training]
+        return Style(target_format=train_qlora.build_parser().parse_known_args(told)[0].train_target_format)
 
     def _seen(self) -> Path:
         """The real pairs of the owners to tune on, of the kinds that are asked."""
@@ -373,15 +387,14 @@ class Worth:
     def run(self, task: Task) -> list[worth_tables.Run]:
         """Train, if there is something to train, and ask; the figures by part."""
         training = self._train(task.learner) if task.source.trained else 0.0
-        parts = [HELD_OUT] if self.options.held_out and not task.source.of else []
-        if task.source.name != REAL:
-            parts.insert(0, TUNING)
+        asked = {TUNING: task.source.name != REAL, HELD_OUT: self.options.held_out, LAST: self.options.last}
+        parts = [part for part, wanted in asked.items() if wanted and (part == TUNING or not task.source.of)]
         bias = self._bias(task.source)
         return [self._measured(task, part, bias, training) for part in parts]
 
     def _measured(self, task: Task, part: str, bias: float | None, training: float) -> worth_tables.Run:
         (errors, first), (clean, second) = (self._asked(task, part, kind, bias) for kind in ("errors", "clean"))
-        beyond = self._asked(task, part, "beyond", bias)[0] if part == HELD_OUT and self.options.beyond else None
+        beyond = self._asked(task, part, "beyond", bias)[0] if part != TUNING and self.options.beyond else None
         name, variant = task.source.name, bool(task.source.of)
         system = "unguarded" if name in TOOLS else "model"
         seconds = first + second
@@ -389,10 +402,11 @@ class Worth:
 
     def _bias(self, source: Source) -> float | None:
         """The bias with which a source's first seed mends best on the owners to tune on, the least of equal ones; one
-        from the middle for real pairs, which it has learned from there. None where nothing is trained or the source
-        says it itself."""
+        from the middle for real pairs, which it has learned from there. None where nothing is trained, the source says
+        it itself, or answers follow no text."""
         found: list[float] = sorted(self.options.keep_bias)
-        if not source.trained or "--keep_bias" in source.asking:
+        follows = source.trained and self._style(source).target_format == "good_only"
+        if not follows or "--keep_bias" in source.asking:
             return None
         if source.name == REAL or len(found) == 1:
             return found[(len(found) - 1) // 2]

@@ -49,21 +49,26 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def divided(
     rows: Sequence[Row], *, errors: int, clean: int, beyond: int, recoverable: Sequence[str], max_chars: int
-) -> tuple[Part, Part]:
-    """The part to tune on and the one to hold out, no owner in both, with so many texts to ask in each.
+) -> tuple[Part, Part, Part]:
+    """The part to tune on and the one to hold out, no owner in both, with so many texts to ask in each; and one for
+    the last run, of the latter's owners, with as many of the texts that it leaves, as far as there are.
 
     Asked are pairs that the text can repair, of projects that are not among the documents that pairs are made of;
     texts of up to `max_chars` characters, for the time that answering takes.
     """
-    parts = []
-    for part in contest.halves(rows, lambda row: str(row["repo"])):
-        usable = [row for row in part if not row.get("in_lab_corpus") and len(row["good"]) <= max_chars]
+
+    def part(found: Sequence[Row], left: Sequence[Row]) -> Part:
+        usable = [row for row in left if not row.get("in_lab_corpus") and len(row["good"]) <= max_chars]
         asked = by_turns([row for row in usable if row["recoverable"] in recoverable], errors)
         known = {row["id"] for row in asked}
         alone = by_turns([row for row in usable if row["id"] not in known], clean)
         others = by_turns([row for row in usable if row["recoverable"] not in recoverable], beyond)
-        parts.append(Part(part, asked, [without_errors(row) for row in alone], others))
-    return parts[0], parts[1]
+        return Part(list(found), asked, [without_errors(row) for row in alone], others)
+
+    tuning, held_out = contest.halves(rows, lambda row: str(row["repo"]))
+    first = part(held_out, held_out)
+    shown = {row["id"] for row in (*first.errors, *first.clean, *first.beyond)}
+    return part(tuning, tuning), first, part(held_out, [row for row in held_out if row["id"] not in shown])
 
 
 def by_turns(rows: Iterable[Row], most: int) -> list[Row]:
@@ -95,16 +100,17 @@ def as_made(row: Row) -> Row:
 # Made pairs
 
 
-def within_budget(rows: Iterable[Row], tokens: Callable[[str], int], budget: int, seed: int) -> list[Row]:
+def within_budget(rows: Iterable[Row], tokens: Callable[[Row], int], budget: int, seed: int) -> list[Row]:
     """The first rows in an order that the seed draws, first variants first, whose targets hold no more tokens than the
     budget; UserError if all of them hold too few to fill it.
 
-    A target is the good text and its end. No row names a split: all of them are trained on.
+    A target is what is to be answered to a row, which has so many tokens, and its end. No row names a split: all of
+    them are trained on.
     """
     chosen: list[Row] = []
     total = 0
     for row in sorted(rows, key=lambda row: (row["variant"], _ticket(seed, row["id"]))):
-        total += tokens(row["good"]) + 1
+        total += tokens(row) + 1
         if total > budget:
             return chosen
         chosen.append({name: value for name, value in row.items() if name != "split"})

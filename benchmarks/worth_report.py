@@ -12,7 +12,7 @@ import worth_tables
 from degraders import __version__
 from degraders.output import digest, write_text
 
-PARTS = {"tuning": "Owners to tune on", "held_out": "Owners held out"}
+PARTS = {"tuning": "Owners to tune on", "held_out": "Owners held out", "last": "Owners held out, in the last run"}
 """The parts of the real pairs, and their titles."""
 ASKED = ("figures", "by_label", "by_recoverable", "by_category", "guard")
 

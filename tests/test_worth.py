@@ -34,6 +34,10 @@ ROOT = Path(__file__).resolve().parents[1]
 ROWS = st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from("xy"), st.integers(0, 3)), max_size=60)
 
 
+def chars(row: dict[str, Any]) -> int:
+    return len(row["good"])
+
+
 def real(number: int, repo: str, **changed: Any) -> dict[str, Any]:
     """A real pair with a misspelt word."""
     good = f"The server number {number} of {repo} starts quickly and listens on its port until it is stopped again."
@@ -68,7 +72,8 @@ def test_only_what_may_be_asked_is_asked_and_clean_texts_are_others() -> None:
     rows = [real(number, f"{owner}/p") for owner in "abcd" for number in range(6)]
     rows += [real(7, "a/p", recoverable="knowledge"), real(8, "a/p", in_lab_corpus=True)]
     rows += [real(9, "a/p", good="x" * 500, bad="x" * 499, edits=[])]
-    tuning, held_out = worth_pairs.divided(rows, errors=8, clean=50, beyond=5, recoverable=["text"], max_chars=400)
+    parts = worth_pairs.divided(rows, errors=8, clean=50, beyond=5, recoverable=["text"], max_chars=400)
+    tuning, held_out, _ = parts
     assert not {row["repo"] for row in tuning.all} & {row["repo"] for row in held_out.all}
     assert {row["id"] for row in (*tuning.all, *held_out.all)} == {row["id"] for row in rows}
     for part in (tuning, held_out):
@@ -79,6 +84,16 @@ def test_only_what_may_be_asked_is_asked_and_clean_texts_are_others() -> None:
         assert "a/p-7" not in errors
     assert "a/p-7" in {row["id"] for part in (tuning, held_out) for row in part.clean}
     assert [row["id"] for part in (tuning, held_out) for row in part.beyond] == ["a/p-7"]
+
+
+def test_the_last_run_asks_what_no_other_did_of_the_owners_held_out() -> None:
+    rows = [real(number, f"{owner}/p") for owner in "abcd" for number in range(30)]
+    rows += [real(40 + number, f"{owner}/p", recoverable="knowledge") for owner in "abcd" for number in range(6)]
+    _, held_out, last = worth_pairs.divided(rows, errors=9, clean=12, beyond=2, recoverable=["text"], max_chars=400)
+    assert last.all == held_out.all
+    assert (len(last.errors), len(last.clean), len(last.beyond)) == (9, 12, 2)
+    before, now = ({row["id"] for row in (*p.errors, *p.clean, *p.beyond)} for p in (held_out, last))
+    assert not before & now and now <= {row["id"] for row in held_out.all}
 
 
 # What is taught
@@ -93,17 +108,17 @@ def test_the_rows_are_those_that_the_budget_pays(sizes: list[int], budget: int, 
     cost = {row["id"]: len(row["good"]) + 1 for row in rows}
     if sum(cost.values()) < budget:
         with pytest.raises(UserError, match="--n_per_doc"):
-            worth_pairs.within_budget(rows, len, budget, seed)
+            worth_pairs.within_budget(rows, chars, budget, seed)
         return
-    chosen = worth_pairs.within_budget(rows, len, budget, seed)
+    chosen = worth_pairs.within_budget(rows, chars, budget, seed)
     spent = sum(cost[row["id"]] for row in chosen)
     assert spent <= budget
     assert all("split" not in row for row in chosen)
     assert [row["variant"] for row in chosen] == sorted(row["variant"] for row in chosen)
-    more = worth_pairs.within_budget([*rows, {"id": "z", "good": "x" * budget, "variant": 9}], len, budget, seed)
+    more = worth_pairs.within_budget([*rows, {"id": "z", "good": "x" * budget, "variant": 9}], chars, budget, seed)
     assert more == chosen, "what comes later has no say"
     random.shuffle(rows)
-    assert worth_pairs.within_budget(rows, len, budget, seed) == chosen
+    assert worth_pairs.within_budget(rows, chars, budget, seed) == chosen
     left = [cost[row["id"]] for row in rows if row["id"] not in {row["id"] for row in chosen}]
     assert spent == budget if not left else spent + max(left) > budget
 
@@ -111,7 +126,7 @@ def test_the_rows_are_those_that_the_budget_pays(sizes: list[int], budget: int, 
 def test_a_real_pair_is_taught_like_a_made_one() -> None:
     pair = real(1, "a/p")
     row = worth_pairs.as_made(pair)
-    assert worth_pairs.within_budget([row], len, len(row["good"]) + 1, 0) == [row]
+    assert worth_pairs.within_budget([row], chars, len(row["good"]) + 1, 0) == [row]
     assert (row["id"], row["bad"], row["good"]) == ("a/p-1", pair["bad"], pair["good"])
 
 
@@ -350,22 +365,28 @@ def test_it_runs_adds_to_what_is_there_and_does_nothing_twice(
     assert "| realistic |" in said.out and "| copy " in said.out and "Traceback" not in said.err
     adapter = tmp_path / "work" / "runs" / "realistic-1" / "adapter" / "adapter_model.safetensors"
     before = adapter.stat().st_mtime_ns
-    variant = ["--variant", "light=--severity light --lora_r 4", "--variant", "wary=--keep_bias 1", "--held_out"]
+    variant = ["--variant", "light=--severity light --lora_r 4", "--variant", "wary=--keep_bias 1"]
+    variant += ["--variant", "brief=--train_target_format edits", "--held_out", "--last"]
     assert bench_worth.main([*usual, "--sources", "realistic,copy,codespell,real", *variant]) == 0
     said = capsys.readouterr()
     assert adapter.stat().st_mtime_ns == before
     assert "| knowledge (1) |" in " ".join(said.out.split())
-    assert "## Owners held out" in said.out and "| light " in said.out.partition("## One change at a time")[2]
+    assert "## Owners held out\n" in said.out and "## Owners held out, in the last run\n" in said.out
+    assert "| light " in said.out.partition("## One change at a time")[2]
     assert "codespell: left out, --tools names no interpreter" in said.err
     content = json.loads((tmp_path / "work" / "worth.json").read_text())
-    assert len(content["runs"]) == 7
+    assert len(content["runs"]) == 11
     biases = {run["source"]: run["keep_bias"] for run in content["runs"]}
-    assert biases == {"copy": None, "realistic": 0.0, "real": 0.0, "light": 0.0, "wary": None}
-    assert [run["part"] for run in content["runs"] if run["source"] == "real"] == ["held_out"]
+    assert biases == {"copy": None, "realistic": 0.0, "real": 0.0, "light": 0.0, "wary": None, "brief": None}
+    assert [run["part"] for run in content["runs"] if run["source"] == "real"] == ["held_out", "last"]
     learned = worth_pairs.read(tmp_path / "work" / "pairs" / "real-1.jsonl")
     asked = worth_pairs.read(tmp_path / "work" / "real" / "held_out.all.jsonl")
     assert learned and not {row["id"] for row in learned} & {row["id"] for row in asked}
-    assert content["options"]["variant"] == ["light=--severity light --lora_r 4", "wary=--keep_bias 1"]
+    lengths = [
+        len(worth_pairs.read(tmp_path / "work" / "pairs" / f"{name}-1.jsonl")) for name in ("realistic", "brief")
+    ]
+    assert lengths[0] < lengths[1], "an answer of edits alone is shorter than the text"
+    assert content["options"]["variant"] == [word for word in variant if "=" in word]
     assert not (tmp_path / "work" / "runs" / "wary-1" / "adapter").exists()
     assert str(tmp_path) not in json.dumps(content)
     assert (tmp_path / "work" / "worth.held_out.png").read_bytes().startswith(b"\x89PNG")

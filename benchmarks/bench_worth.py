@@ -18,8 +18,8 @@ the fixer on real pairs (`bad`, `good`, `edits`, `repo`, `recoverable`) and on r
 
 The real pairs are divided by owner. What is tuned sees one part, and how much surer than its text a fixer must be, of
 `--keep_bias`, is chosen there, for each source with its first seed; `--held_out` asks the other part, too, and some of
-its pairs with errors that the text does not tell. `--last` asks, of the same owners, texts that neither of them asks:
-for the very last run, when nothing is open any more. A variant, `--variant 'edits=--train_target_format edits'`, is
+its pairs with errors that the text does not tell. `--last` asks, of the same owners, all that it leaves: for the
+very last run, when nothing is open any more. A variant, `--variant 'edits=--train_target_format edits'`, is
 `realistic`, or what `--vary` names, with other options of data_prep.py, train_qlora.py or eval.py, on the part to tune
 on alone. What is done is not done again: after an interruption, the same command goes on, and one with more sources,
 seeds or variants adds to it. The figures stand in WORK/worth.md, .json and .png after every run.

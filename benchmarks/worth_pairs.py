@@ -51,24 +51,25 @@ def divided(
     rows: Sequence[Row], *, errors: int, clean: int, beyond: int, recoverable: Sequence[str], max_chars: int
 ) -> tuple[Part, Part, Part]:
     """The part to tune on and the one to hold out, no owner in both, with so many texts to ask in each; and one for
-    the last run, of the latter's owners, with as many of the texts that it leaves, as far as there are.
+    the last run, of the latter's owners, with all that it leaves of the pairs to mend, and as many texts of the others.
 
     Asked are pairs that the text can repair, of projects that are not among the documents that pairs are made of;
     texts of up to `max_chars` characters, for the time that answering takes.
     """
 
-    def part(found: Sequence[Row], left: Sequence[Row]) -> Part:
+    def part(found: Sequence[Row], left: Sequence[Row], most: int) -> Part:
         usable = [row for row in left if not row.get("in_lab_corpus") and len(row["good"]) <= max_chars]
-        asked = by_turns([row for row in usable if row["recoverable"] in recoverable], errors)
+        asked = by_turns([row for row in usable if row["recoverable"] in recoverable], most)
         known = {row["id"] for row in asked}
         alone = by_turns([row for row in usable if row["id"] not in known], clean)
         others = by_turns([row for row in usable if row["recoverable"] not in recoverable], beyond)
         return Part(list(found), asked, [without_errors(row) for row in alone], others)
 
     tuning, held_out = contest.halves(rows, lambda row: str(row["repo"]))
-    first = part(held_out, held_out)
+    first = part(held_out, held_out, errors)
     shown = {row["id"] for row in (*first.errors, *first.clean, *first.beyond)}
-    return part(tuning, tuning), first, part(held_out, [row for row in held_out if row["id"] not in shown])
+    left = [row for row in held_out if row["id"] not in shown]
+    return part(tuning, tuning, errors), first, part(held_out, left, len(left))
 
 
 def by_turns(rows: Iterable[Row], most: int) -> list[Row]:

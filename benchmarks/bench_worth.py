@@ -28,6 +28,7 @@ seeds or variants adds to it. The figures stand in WORK/worth.md, .json and .png
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import re
@@ -92,6 +93,14 @@ class Source:
     @property
     def trained(self) -> bool:
         return bool(self.of) or self.name in (*OURS, *NOISE, REAL)
+
+
+class Asked(NamedTuple):
+    """eval.py's summary of answers, the CPU-seconds that answering took, and the counts of each text's repairs."""
+
+    summary: dict[str, Any]
+    cpu_seconds: float
+    counts: worth_tables.Counts
 
 
 class Task(NamedTuple):
@@ -393,12 +402,21 @@ class Worth:
         return [self._measured(task, part, bias, training) for part in parts]
 
     def _measured(self, task: Task, part: str, bias: float | None, training: float) -> worth_tables.Run:
-        (errors, first), (clean, second) = (self._asked(task, part, kind, bias) for kind in ("errors", "clean"))
-        beyond = self._asked(task, part, "beyond", bias)[0] if part != TUNING and self.options.beyond else None
-        name, variant = task.source.name, bool(task.source.of)
-        system = "unguarded" if name in TOOLS else "model"
-        seconds = first + second
-        return worth_tables.Run(name, task.seed, part, errors, clean, system, training, seconds, variant, bias, beyond)
+        errors, clean = (self._asked(task, part, kind, bias) for kind in ("errors", "clean"))
+        beyond = self._asked(task, part, "beyond", bias).summary if part != TUNING and self.options.beyond else None
+        return worth_tables.Run(
+            task.source.name,
+            task.seed,
+            part,
+            errors.summary,
+            clean.summary,
+            training,
+            errors.cpu_seconds + clean.cpu_seconds,
+            bool(task.source.of),
+            bias,
+            beyond,
+            errors.counts,
+        )
 
     def _bias(self, source: Source) -> float | None:
         """The bias with which a source's first seed mends best on the owners to tune on, the least of equal ones; one
@@ -413,7 +431,7 @@ class Worth:
         first = Task(source, self.options.seeds[0])
         with self._choosing[source.name]:
             self._train(first.learner)
-            told = {bias: self._asked(first, TUNING, "errors", bias)[0]["figures"]["model"] for bias in found}
+            told = {bias: self._asked(first, TUNING, "errors", bias).summary["figures"]["model"] for bias in found}
         return max(found, key=lambda bias: float(told[bias]["repair_f05"]["value"] or 0))
 
     def _train(self, task: Task) -> float:
@@ -435,8 +453,8 @@ class Worth:
         with self._training[task]:
             return steps.once(folder / "adapter.json", signature, adapter, train)
 
-    def _asked(self, task: Task, part: str, kind: str, bias: float | None) -> tuple[dict[str, Any], float]:
-        """eval.py's summary of a run's answers to the pairs of a part, and the CPU-seconds that answering took."""
+    def _asked(self, task: Task, part: str, kind: str, bias: float | None) -> Asked:
+        """What eval.py says of a run's answers to the pairs of a part."""
         where = f"runs/{task.name}/{part}.{kind}" + ("" if bias is None else f".bias_{bias:g}")
         asked, folder = self.work / "real" / f"{part}.{kind}.jsonl", self.work / where
         what, signature = self._answering(task, where, bias)
@@ -452,7 +470,10 @@ class Worth:
 
         signature |= {"arguments": arguments, "pairs": digest(asked), "version": __version__}
         seconds = steps.once(folder.with_name(f"{folder.name}.json"), signature, folder, answer)
-        return json.loads((folder / "results.summary.json").read_text(encoding="utf-8")), seconds
+        summary = json.loads((folder / "results.summary.json").read_text(encoding="utf-8"))
+        with (folder / "results.csv").open(encoding="utf-8", newline="") as file:
+            counts = [(float(row["tp"]), float(row["fp"]), float(row["fn"])) for row in csv.DictReader(file)]
+        return Asked(summary, seconds, counts)
 
     def _answering(self, task: Task, where: str, bias: float | None) -> tuple[list[str], dict[str, Any]]:
         """Options of eval.py that say what answers, and the digest of it."""
@@ -461,7 +482,7 @@ class Worth:
         how += [] if bias is None else ["--keep_bias", f"{bias:g}"]
         if name in TOOLS:
             tool = Path(__file__).with_name("correctors.py")
-            return ["--predictions", f"{where}/answers.jsonl"], {"tool": digest(tool)}
+            return ["--predictions", f"{where}/answers.jsonl", "--no_guard"], {"tool": digest(tool)}
         if task.source.trained:
             adapter = f"runs/{task.learner.name}/adapter"
             weights = digest(self.work / adapter / "adapter_model.safetensors")

@@ -27,17 +27,20 @@ def write(
     """The tables and the chart of each part, and all figures with the options and digests of their runs; `ours` are
     the options of data_prep.py for each source that is made by it."""
     sections = [f"# What pairs are worth\n\n{told(options, digests)}"]
+    against = next(iter(ours), "")
+    named = [run for run in runs if not run.ablation]
     for part, title in PARTS.items():
-        if found := worth_tables.rows(runs, part):
+        if found := worth_tables.rows(named, part, against):
             chart = f"worth.{part}.png"
+            found.sort(key=lambda row: -(row.figures["repair_f05"] or (0.0,))[0])
             worth_tables.draw(work / chart, found, title, ours)
-            sections += [f"## {title}", f"![F0.5 of each source]({chart})", worth_tables.main_table(found)]
-            sections += worth_tables.breakdowns(found)
-    if found := worth_tables.rows(runs, "tuning", ablation=True):
+            table = worth_tables.main_table(found, against)
+            sections += [f"## {title}", f"![F0.5 of each source]({chart})", table, *worth_tables.breakdowns(found)]
+    if len(named) < len(runs):
         base = options["vary"]
-        found = [*(row for row in worth_tables.rows(runs, "tuning") if row.source == base), *found]
+        found = worth_tables.rows([run for run in runs if run.ablation or run.source == base], "tuning", base)
         changes = "\n".join("- `{}`: `{}`".format(*str(one).split("=", 1)) for one in options["variant"])
-        sections += [f"## One change at a time, of {base}", changes, worth_tables.main_table(found)]
+        sections += [f"## One change at a time, of {base}", changes, worth_tables.main_table(found, base)]
         sections.append(worth_tables.kind_table([(row.source, row.labels) for row in found], "recall"))
     records = [recorded(work, run) for run in runs]
     made = [f"- `{name}`: `data_prep.py {told}`" for name, told in ours.items()]
@@ -84,7 +87,6 @@ def recorded(work: Path, run: worth_tables.Run) -> dict[str, Any]:
             **{key: manifest.get(key, {}) for key in ("results", "rejected", "sha256")},
         },
         "signature": {"errors": run.errors["signature_line"], "clean": run.clean["signature_line"]},
-        "counts": run.system,
         "errors": {key: run.errors[key] for key in ASKED},
         "beyond": {key: run.beyond[key] for key in ASKED} if run.beyond else None,
         "clean": {key: run.clean[key] for key in ("figures", "guard", "harm")},
@@ -95,7 +97,7 @@ def runs_table(records: Sequence[dict[str, Any]]) -> str:
     """Each run by itself, with the digests of what it learned and of what it became, in Markdown."""
     lines = []
     for one in records:
-        f05 = worth_tables.figure(one["errors"]["figures"][one["counts"]]["repair_f05"])
+        f05 = worth_tables.figure(one["errors"]["figures"]["model"]["repair_f05"])
         training = one["training"]
         lines.append(
             [

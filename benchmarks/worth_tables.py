@@ -7,8 +7,14 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from degraders.metrics import Bootstrap, f_half_of_sums
+
 Figure = tuple[float, float, float] | None
 """A value and the ends of its 95 % interval; None where nothing could be measured."""
+Counts = Sequence[tuple[float, float, float]]
+"""Of each text, how many repairs are right and how many wrong, and how many errors are left."""
 
 COLUMNS = {
     "repair_precision": "precision",
@@ -28,20 +34,20 @@ _SHARES = frozenset({"exact_match", "worse_than_input", "over_correction", "harm
 
 class Run(NamedTuple):
     """A source with one seed on one part of the real pairs: eval.py's summaries over pairs with errors and over texts
-    without, which of their systems counts, CPU-seconds, the keep_bias that was chosen for it, and the summary over
-    pairs with errors that the text does not tell."""
+    without, CPU-seconds, the keep_bias that was chosen for it, the summary over pairs with errors that the text does
+    not tell, and of each pair with errors how many repairs were right and wrong and how many errors are left."""
 
     source: str
     seed: int | None
     part: str
     errors: dict[str, Any]
     clean: dict[str, Any]
-    system: str
     training: float
     answering: float
     ablation: bool = False
     bias: float | None = None
     beyond: dict[str, Any] | None = None
+    counts: Counts = ()
 
 
 class Kind(NamedTuple):
@@ -53,61 +59,82 @@ class Kind(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A source on one part, its seeds averaged; `labels` are the errors by category, `told` by what the text tells."""
+    """A source on one part, its seeds averaged; `behind` is its F0.5 less that of another source on the same texts,
+    `labels` are the errors by category, `told` by what the text tells."""
 
     source: str
     seeds: int
     figures: dict[str, Figure]
     unguarded: Figure
+    behind: Figure
     labels: dict[str, Kind]
     told: dict[str, Kind]
     training: float
     answering: float
 
 
-def rows(runs: Iterable[Run], part: str, *, ablation: bool = False) -> list[Row]:
-    """A row a source, in the order in which the sources come."""
+def rows(runs: Iterable[Run], part: str, against: str) -> list[Row]:
+    """A row a source, in the order in which the sources come; `behind` is told of all but `against`."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        if run.part == part and run.ablation == ablation:
+        if run.part == part:
             groups.setdefault(run.source, []).append(run)
-    return [_row(source, found) for source, found in groups.items()]
+    other = groups.get(against, [])
+    return [_row(source, found, [] if source == against else other) for source, found in groups.items()]
 
 
-def _row(source: str, runs: Sequence[Run]) -> Row:
+def _row(source: str, runs: Sequence[Run], other: Sequence[Run]) -> Row:
     figures = {
-        name: averaged([figure(run.errors["figures"][run.system][name]) for run in runs])
+        name: averaged([figure(run.errors["figures"]["model"][name]) for run in runs])
         for name in COLUMNS
         if name != "clean_altered"
     }
-    figures["clean_altered"] = averaged([figure(run.clean["figures"][run.system]["identity_altered"]) for run in runs])
+    figures["clean_altered"] = averaged([figure(run.clean["figures"]["model"]["identity_altered"]) for run in runs])
     raw = [run.errors["figures"].get("unguarded", run.errors["figures"]["model"]) for run in runs]
-    beyond = [(run.beyond["by_recoverable"], run.system) for run in runs if run.beyond]
-    told = _kinds([(run.errors["by_recoverable"], run.system) for run in runs]) | _kinds(beyond)
+    beyond = [run.beyond["by_recoverable"] for run in runs if run.beyond]
     return Row(
         source,
         len(runs),
-        figures,
+        {**figures, "repair_precision": _if_tried(figures["repair_precision"], figures["repair_recall"])},
         averaged([figure(found["repair_f05"]) for found in raw]),
-        _kinds([(run.errors["by_label"], run.system) for run in runs]),
-        told,
+        difference([run.counts for run in runs], [run.counts for run in other]) if other else None,
+        _kinds([run.errors["by_label"] for run in runs]),
+        _kinds([run.errors["by_recoverable"] for run in runs]) | _kinds(beyond),
         mean(run.training for run in runs),
         mean(run.answering for run in runs),
     )
 
 
-def _kinds(broken_down: Sequence[tuple[dict[str, Any], str]]) -> dict[str, Kind]:
-    """The kinds in the breakdowns of eval.py's summaries, of the system beside each; the most frequent first."""
+def _kinds(broken_down: Sequence[dict[str, Any]]) -> dict[str, Kind]:
+    """The kinds in the breakdowns of eval.py's summaries; the most frequent first."""
     if not broken_down:
         return {}
-    sizes = {name: int(found["spans"]) for name, found in broken_down[0][0].items()}
-    return {
-        name: Kind(
-            sizes[name],
-            {key: averaged([figure(found[name][system][key]) for found, system in broken_down]) for key in KINDS},
-        )
-        for name in sorted(sizes, key=lambda name: -sizes[name])
-    }
+    sizes = {name: int(found["spans"]) for name, found in broken_down[0].items()}
+    kinds = {}
+    for name in sorted(sizes, key=lambda name: -sizes[name]):
+        figures = {key: averaged([figure(found[name]["model"][key]) for found in broken_down]) for key in KINDS}
+        figures["precision"] = _if_tried(figures["precision"], figures["recall"])
+        kinds[name] = Kind(sizes[name], figures)
+    return kinds
+
+
+def _if_tried(precision: Figure, recall: Figure) -> Figure:
+    """A precision; None where nothing was tried, which counts as faultless."""
+    idle = precision and recall and precision[0] == 1 and recall[0] == 0
+    return None if idle else precision
+
+
+def difference(of: Sequence[Counts], less: Sequence[Counts]) -> Figure:
+    """F0.5 of one source's seeds less that of another's on the same texts, and its interval: a bootstrap over the texts
+    that draws the same ones for both, so that what makes a text hard for all does not widen it."""
+    columns = np.concatenate([np.array(counts) for counts in (*of, *less)], axis=1).T
+
+    def ahead(sums: Any) -> Any:
+        found = [f_half_of_sums(sums[:, at : at + 3]) for at in range(0, sums.shape[1], 3)]
+        return np.mean(found[: len(of)], axis=0) - np.mean(found[len(of) :], axis=0)
+
+    [told] = Bootstrap(columns.shape[1]).figures(list(columns), ahead)
+    return figure(told._asdict())
 
 
 def figure(found: Mapping[str, float | None]) -> Figure:
@@ -131,14 +158,16 @@ def averaged(figures: Sequence[Figure]) -> Figure:
 # As text
 
 
-def main_table(found: Sequence[Row]) -> str:
-    """All figures, in Markdown."""
-    heads = ["pairs of", "seeds", *COLUMNS.values(), "F0.5 unguarded", "CPU-s training", "CPU-s answering"]
+def main_table(found: Sequence[Row], against: str) -> str:
+    """All figures, in Markdown; `against` is the source whose F0.5 the others are told to be behind."""
+    heads = ["pairs of", "seeds", *COLUMNS.values(), f"F0.5 less that of {against}"]
+    heads += ["F0.5 unguarded", "CPU-s training", "CPU-s answering"]
     lines = [
         [
             row.source,
             str(row.seeds),
             *(shown(row.figures[name], share=name in _SHARES, interval=name.startswith("repair")) for name in COLUMNS),
+            shown(row.behind, interval=True),
             shown(row.unguarded),
             f"{row.training:,.0f}",
             f"{row.answering:,.0f}",
@@ -156,15 +185,10 @@ def breakdowns(found: Sequence[Row]) -> list[str]:
 
 
 def kind_table(found: Sequence[tuple[str, Mapping[str, Kind]]], key: str, *, interval: bool = False) -> str:
-    """One figure of the repairs of each kind of error, in Markdown; no precision where nothing was tried."""
-
-    def cell(kind: Kind) -> str:
-        recall, precision = kind.figures["recall"], kind.figures["precision"]
-        tried = key != "precision" or not (recall and precision) or recall[0] > 0 or precision[0] < 1
-        return shown(kind.figures[key] if tried else None, interval=interval)
-
+    """One figure of the repairs of each kind of error, in Markdown."""
     heads = [KINDS[key], *(f"{name} ({kind.spans})" for name, kind in found[0][1].items())]
-    return table(heads, [[source, *map(cell, kinds.values())] for source, kinds in found])
+    cells = [[shown(kind.figures[key], interval=interval) for kind in kinds.values()] for _, kinds in found]
+    return table(heads, [[source, *line] for (source, _), line in zip(found, cells, strict=True)])
 
 
 def shown(found: Figure, *, share: bool = False, interval: bool = False) -> str:

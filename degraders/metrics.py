@@ -158,7 +158,7 @@ def f_half(tp: float, fp: float, fn: float) -> tuple[float, float, float]:
     """Precision, recall and F0.5, with ERRANT's 1 for a precision without edits and a recall without errors."""
     sums = np.array([[tp, fp, fn]], dtype=np.float64)
     precision, recall = _share(sums[:, 0], sums[:, 1]), _share(sums[:, 0], sums[:, 2])
-    return float(precision[0]), float(recall[0]), float(_f_half_of_sums(sums)[0])
+    return float(precision[0]), float(recall[0]), float(f_half_of_sums(sums)[0])
 
 
 def harm_text(harms: Mapping[str, int]) -> str:
@@ -273,7 +273,7 @@ def _repairs(bootstrap: Bootstrap, tp: Vector, fp: Vector, fn: Vector, *, alone:
         (tp, fp, fn),
         lambda sums: said(_share(sums[:, 0], sums[:, 1]), sums),
         lambda sums: said(_share(sums[:, 0], sums[:, 2]), sums),
-        lambda sums: said(_f_half_of_sums(sums), sums),
+        lambda sums: said(f_half_of_sums(sums), sums),
     )
 
 
@@ -283,7 +283,8 @@ def _share(right: Vector, wrong: Vector) -> Vector:
     return np.where(total > 0, right / np.maximum(total, 1), 1.0)
 
 
-def _f_half_of_sums(sums: Vector) -> Vector:
+def f_half_of_sums(sums: Vector) -> Vector:
+    """F0.5 of each row of sums: right and wrong repairs, and errors that are left."""
     precision, recall = _share(sums[:, 0], sums[:, 1]), _share(sums[:, 0], sums[:, 2])
     below = 0.25 * precision + recall
     return np.where(below > 0, 1.25 * precision * recall / np.where(below > 0, below, 1), 0.0)

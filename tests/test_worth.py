@@ -252,32 +252,42 @@ def test_an_option_that_no_script_knows_is_wrong_usage() -> None:
 # What the tables say
 
 
-def run(source: str, seed: int | None, value: float, *, system: str = "model", **changed: Any) -> worth_tables.Run:
+def run(source: str, seed: int | None, value: float, *, guarded: bool = True, **changed: Any) -> worth_tables.Run:
     figure = {"value": value, "low": value - 0.1, "high": value + 0.1}
-    nothing = {"value": None, "low": None, "high": None}
-    names = [*worth_tables.COLUMNS, "identity_altered"]
-    figures = {"model": dict.fromkeys(names, figure), "unguarded": dict.fromkeys(names, nothing)}
-    figures["unguarded"]["repair_f05"] = {"value": value / 2, "low": 0.0, "high": 1.0}
-    values = {"model": figure, "unguarded": nothing}
-    systems = {system: dict.fromkeys(worth_tables.KINDS, value) for system, value in values.items()}
-    labels = {"grammar": {"spans": 3, **systems}, "spelling": {"spans": 5, **systems}}
-    summary = {"figures": figures, "by_label": labels, "by_recoverable": {"text": {"spans": 8, **systems}}}
-    found = worth_tables.Run(source, seed, "tuning", summary, summary, system, 10.0, 4.0)
-    return found._replace(**changed)
+    figures: dict[str, Any] = {"model": dict.fromkeys([*worth_tables.COLUMNS, "identity_altered"], figure)}
+    if guarded:
+        figures["unguarded"] = {"repair_f05": {"value": value / 2, "low": 0.0, "high": 1.0}}
+    told = {"model": dict.fromkeys(worth_tables.KINDS, figure)}
+    labels = {"grammar": {"spans": 3, **told}, "spelling": {"spans": 5, **told}}
+    summary = {"figures": figures, "by_label": labels, "by_recoverable": {"text": {"spans": 8, **told}}}
+    counts = [(1.0, 0.0, 1.0), (0.0, 1.0, 2.0)]
+    return worth_tables.Run(source, seed, "tuning", summary, summary, 10.0, 4.0, counts=counts)._replace(**changed)
 
 
 def test_a_row_is_the_mean_of_its_seeds() -> None:
-    runs = [run("b", 1, 0.2), run("a", None, 0.9, system="unguarded"), run("b", 2, 0.4, training=30.0)]
-    runs += [run("b", 1, 0.7, part="held_out"), run("c", 1, 0.7, ablation=True)]
-    ours, tool = worth_tables.rows(runs, "tuning")
+    runs = [run("b", 1, 0.2), run("a", None, 0.9, guarded=False), run("b", 2, 0.4, training=30.0)]
+    runs += [run("b", 1, 0.7, part="held_out")]
+    ours, tool = worth_tables.rows(runs, "tuning", "b")
     assert (ours.source, ours.seeds, ours.training, ours.answering) == ("b", 2, 20.0, 4.0)
     assert ours.figures["repair_f05"] == pytest.approx((0.3, 0.2, 0.4))
     assert ours.unguarded == pytest.approx((0.15, 0.0, 1.0))
     assert list(ours.labels) == ["spelling", "grammar"] and ours.labels["spelling"].spans == 5
     assert list(ours.told) == ["text"] and ours.told["text"].figures["f05"] == pytest.approx((0.3, 0.2, 0.4))
-    assert tool.figures["repair_recall"] is None and tool.figures["repair_f05"] == pytest.approx((0.45, 0.0, 1.0))
-    assert [row.source for row in worth_tables.rows(runs, "tuning", ablation=True)] == ["c"]
-    assert [row.source for row in worth_tables.rows(runs, "held_out")] == ["b"]
+    assert tool.unguarded == tool.figures["repair_f05"] == pytest.approx((0.9, 0.8, 1.0))
+    assert ours.behind is None and tool.behind == (0.0, 0.0, 0.0)
+    assert [row.source for row in worth_tables.rows(runs, "held_out", "b")] == ["b"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=20), st.data())
+def test_a_difference_is_that_of_the_same_texts(found: list[tuple[float, float, float]], data: st.DataObject) -> None:
+    assert worth_tables.difference([found], [found, found]) == (0.0, 0.0, 0.0)
+    other = data.draw(st.permutations(found))
+    ahead, behind = worth_tables.difference([found], [other]), worth_tables.difference([other], [found])
+    assert ahead and behind and ahead == pytest.approx((-behind[0], -behind[2], -behind[1]))
+    assert ahead[0] == pytest.approx(0), "the same counts in another order"
+    more = [(right + 1, wrong, left) for right, wrong, left in found]
+    told = worth_tables.difference([more], [found])
+    assert told and min(told) > -1e-9
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=4))
@@ -290,11 +300,16 @@ def test_a_mean_lies_between_and_what_is_unknown_stays_so(figures: list[tuple[fl
 
 
 def test_tables_are_markdown_that_reads_as_it_stands() -> None:
-    rows = worth_tables.rows([run("realistic", 1, 0.3), run("none", None, 0.004, system="unguarded")], "tuning")
-    lines = worth_tables.main_table(rows).splitlines()
+    idle = run("none", None, 0.004)
+    idle.errors["figures"]["model"] |= {
+        "repair_precision": {"value": 1.0, "low": 1.0, "high": 1.0},
+        "repair_recall": {"value": 0.0, "low": 0.0, "high": 0.0},
+    }
+    lines = worth_tables.main_table(worth_tables.rows([run("realistic", 1, 0.3), idle], "tuning", ""), "").splitlines()
     assert len({len(line) for line in lines}) == 1 and len(lines) == 4
     assert "0.30 (0.20 to 0.40)" in lines[2] and "| 30 % |" in " ".join(lines[2].split()) and " - |" in lines[3]
     assert "0.30 (0.20 to 0.40) | 0.30 (0.20 to 0.40) | 0.30 (0.20 to 0.40)" in " ".join(lines[2].split())
+    assert " 1.00" not in lines[3], "no precision of nothing"
     assert worth_tables.shown((0.0, 0.0, 0.0), share=True) == "0 %"
     assert worth_tables.shown((0.013, 0.0, 0.0), share=True) == "1.3 %"
 
@@ -302,16 +317,13 @@ def test_tables_are_markdown_that_reads_as_it_stands() -> None:
 def test_a_table_a_figure_for_categories_and_for_what_the_text_tells() -> None:
     one = run("ours", 1, 0.3, part="held_out")
     beyond = {"by_recoverable": {"knowledge": {**one.errors["by_recoverable"]["text"], "spans": 2}}}
-    rows = worth_tables.rows([one, run("ours", 2, 0.3, part="held_out")], "held_out")
+    rows = worth_tables.rows([one, run("ours", 2, 0.3, part="held_out")], "held_out", "ours")
     assert len(worth_tables.breakdowns(rows)) == 3
-    rows = worth_tables.rows([one._replace(beyond=beyond)], "held_out")
+    rows = worth_tables.rows([one._replace(beyond=beyond)], "held_out", "ours")
     recall, precision, f05, told, *_ = (table.splitlines() for table in worth_tables.breakdowns(rows))
     assert [cell.strip() for cell in recall[0].split("|")[1:-1]] == ["repaired, of", "spelling (5)", "grammar (3)"]
     assert precision[0].startswith("| precision, of ") and "0.30 (0.20 to 0.40)" in f05[2]
     assert [cell.strip() for cell in told[0].split("|")[1:-1]] == ["repaired, of", "text (8)", "knowledge (2)"]
-    idle = worth_tables.Kind(3, {"recall": (0.0, 0.0, 0.0), "precision": (1.0, 1.0, 1.0), "f05": (0.0, 0.0, 0.0)})
-    cells = [worth_tables.kind_table([("ours", {"markup": idle})], key).splitlines()[2] for key in worth_tables.KINDS]
-    assert [cell.split("|")[2].strip() for cell in cells] == ["0.00", "-", "0.00"], "no precision of nothing"
 
 
 # The probe

@@ -19,6 +19,7 @@ import correctors
 import noise
 import pytest
 import steps
+import worth_options
 import worth_pairs
 import worth_probe
 import worth_tables
@@ -214,7 +215,7 @@ def test_what_runs_ends_when_nobody_waits_for_it(tmp_path: Path) -> None:
 
 
 def test_options_of_a_variant_go_to_the_script_that_knows_them() -> None:
-    found = bench_worth._variant(
+    found = worth_options.variant(
         "few='--severity' light --span_weight 3 --allow-lossy --exclude style llm --keep_bias 1"
     )
     assert found.name == "few" and found.of == "realistic" and found.trained
@@ -225,10 +226,10 @@ def test_options_of_a_variant_go_to_the_script_that_knows_them() -> None:
 
 def test_a_variant_that_is_only_asked_otherwise_learns_nothing_of_its_own() -> None:
     asked, taught = (
-        bench_worth._variant(text) for text in ("wary=--keep_bias 1", "long=--max_chars 900 --keep_bias 1")
+        worth_options.variant(text) for text in ("wary=--keep_bias 1", "long=--max_chars 900 --keep_bias 1")
     )
-    assert bench_worth.Task(asked, 2).learner.name == "realistic-2"
-    assert bench_worth.Task(taught, 2).learner.name == "long-2"
+    assert worth_options.Task(asked, 2).learner.name == "realistic-2"
+    assert worth_options.Task(taught, 2).learner.name == "long-2"
 
 
 def test_a_variant_has_the_options_of_what_it_varies(tmp_path: Path) -> None:
@@ -236,7 +237,7 @@ def test_a_variant_has_the_options_of_what_it_varies(tmp_path: Path) -> None:
     named = {"--docs": tmp_path, "--real": tmp_path / "real.jsonl", "--model": "m", "--work": tmp_path}
     words = [*(str(word) for pair in named.items() for word in pair), "--sources", "copy", "--seeds", "1"]
     words += ["--vary", "surface", "--variant", "wary=--keep_bias 1", "--variant", "long=--max_chars 900"]
-    worth = bench_worth.Worth(bench_worth.build_parser().parse_args(words))
+    worth = bench_worth.Worth(worth_options.build_parser(None).parse_args(words))
     copy, wary, taught = worth.tasks()
     assert wary.learner.name == "surface-1" and taught.learner is taught and copy.source.of == ""
     base = ("--degraders", "spelling", "grammar")
@@ -246,7 +247,7 @@ def test_a_variant_has_the_options_of_what_it_varies(tmp_path: Path) -> None:
 
 def test_an_option_that_no_script_knows_is_wrong_usage() -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="--no_such"):
-        bench_worth._variant("odd=--no_such 1")
+        worth_options.variant("odd=--no_such 1")
 
 
 # What the tables say

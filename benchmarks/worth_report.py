@@ -60,10 +60,11 @@ def write(
 def told(options: Mapping[str, Any], digests: Mapping[str, str]) -> str:
     """What was done, in a few sentences."""
     kinds = ", ".join(options["recoverable"])
+    last = ", in the last run all that are left," if options["last"] else ""
     return (
         f"{Path(options['model']).name} in 4 bits, {options['target_tokens']:,} target tokens a run, "
         f"`{options['recipe']}`, seeds {', '.join(map(str, options['seeds']))}; ours made with `{options['made']}`. "
-        f"Asked: {options['texts']} real pairs ({kinds}) and {options['clean']} texts to be left alone, up to "
+        f"Asked: {options['texts']} real pairs ({kinds}){last} and {options['clean']} texts to be left alone, up to "
         f"{options['max_chars']:,} characters each, projects by turns; answers guarded, those of the tools as they "
         "are. Documents " + ", ".join(f"{name} {found[:12]}" for name, found in digests.items()) + "."
     )

@@ -8,8 +8,7 @@ For each source of pairs and each seed: pairs of the same good documents, with a
 the fixer on real pairs (`bad`, `good`, `edits`, `repo`, `recoverable`) and on real texts that are to be left alone.
 
 - `realistic`: data_prep.py as `--made` says, its profile calibrated on the owners to tune on alone; `uniform`: every
-  degrader as likely; `surface`: spelling and grammar, with punctuation and capitals, alone; `surface-30`: these, and
-  nothing to repair in 30 % of the pairs;
+  degrader as likely; `surface`: spelling and grammar, with punctuation and capitals, alone;
 - `nlpaug-keyboard`, `nlpaug-spelling`, `textattack`: what these libraries make of the words of prose in the same texts,
   as many errors in each as `realistic` has there; textattack wants an environment of its own (`--textattack PYTHON`);
 - `real`: the real pairs of the owners to tune on, where the others are asked: what pairs as real as can be are worth;

@@ -19,13 +19,12 @@ import eval as eval_script  # noqa: E402
 import train_qlora  # noqa: E402
 from degraders import command  # noqa: E402
 
-SURFACE = ("--degraders", "spelling", "grammar")
-OURS = {"realistic": (), "uniform": (), "surface": SURFACE, "surface-30": (*SURFACE, "--identity-rate", "0.3")}
+OURS = {"realistic": (), "uniform": (), "surface": ("--degraders", "spelling", "grammar")}
 NOISE = ("nlpaug-keyboard", "nlpaug-spelling", "textattack")
 REAL = "real"
 UNTRAINED = ("none", "copy")
 TOOLS = ("codespell", "languagetool", "harper")
-SOURCES = ("realistic", *NOISE[:1], *UNTRAINED, *TOOLS, "uniform", "surface", "surface-30", *NOISE[1:], REAL)
+SOURCES = ("realistic", *NOISE[:1], *UNTRAINED, *TOOLS, "uniform", "surface", *NOISE[1:], REAL)
 TINY = "debug-tiny"
 RECIPE = "--epochs 1 --per_device_batch_size 2 --learning_rate 5e-4 --lora_dropout 0"
 MADE = "--severity 3.5 --recoverable A"

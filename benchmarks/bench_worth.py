@@ -162,7 +162,8 @@ class Worth:
                     worth_pairs.write(folder / f"{name}.{kind}.jsonl", rows)
             return 0.0
 
-        steps.once(self.work / "real.json", {"real": self.digests["real"], **sizes}, folder, divide)
+        signature = {"real": self.digests["real"], "parts": list(worth_report.PARTS), **sizes}
+        steps.once(self.work / "real.json", signature, folder, divide)
         seen = folder / f"{TUNING}.all.jsonl"
         profile = self.work / "profiles" / "realistic.json"
 
@@ -171,8 +172,8 @@ class Worth:
             worth_pairs.write(profile.with_name("pairs.jsonl"), self._alike(worth_pairs.read(seen)))
             return steps.script("data_prep.py", arguments, self.work, self.work / "logs" / "profile.log")
 
-        signature = {"pairs": digest(seen), "kinds": options.recoverable, "code": self.digests["code"]}
-        steps.once(self.work / "profiles.json", signature, profile.parent, calibrate)
+        seen_as = {"pairs": digest(seen), "kinds": options.recoverable, "code": self.digests["code"]}
+        steps.once(self.work / "profiles.json", seen_as, profile.parent, calibrate)
         write_text(profile.with_name("uniform.json"), flat(profile))
 
     def _alike(self, rows: Iterable[worth_pairs.Row]) -> Iterator[worth_pairs.Row]:

@@ -70,9 +70,9 @@ def script(
     """Run one of the project's scripts in a folder, from `source` to `output` if they are named; its CPU-seconds.
 
     What it says goes to the log, the output is there only if all went well. EndedError, with the last line of the
-    log, if it fails.
+    log, if it fails. Sets have the same order in every run, for libraries that draw from them.
     """
-    settings = os.environ | {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false"}
+    settings = os.environ | {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false", "PYTHONHASHSEED": "0"}
     log.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(output.name + ".partial") if output else None
     with log.open("a", encoding="utf-8") as said, _opened(source, "rb") as into, _opened(partial, "wb") as out:

@@ -198,6 +198,15 @@ def test_a_script_that_fails_leaves_no_output_and_says_why(tmp_path: Path) -> No
     assert output.read_text().startswith("data_prep.py ")
 
 
+def test_a_script_that_draws_from_a_set_draws_the_same_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "ROOT", tmp_path)
+    (tmp_path / "draws.py").write_text("print(list({str(number) for number in range(99)}))")
+    outputs = [tmp_path / "first", tmp_path / "second"]
+    for output in outputs:
+        steps.script("draws.py", [], tmp_path, tmp_path / "log", output=output)
+    assert outputs[0].read_text() == outputs[1].read_text()
+
+
 def test_what_runs_ends_when_nobody_waits_for_it(tmp_path: Path) -> None:
     asked = tmp_path / "fifo"
     os.mkfifo(asked)

@@ -15,6 +15,8 @@ import random
 import sys
 from collections.abc import Callable
 
+import numpy
+
 TRIES = 60
 """Words that are tried for each error that is wanted: nlpaug's list of misspellings knows few of them."""
 Augment = Callable[[str], str]
@@ -23,7 +25,8 @@ Augment = Callable[[str], str]
 def main() -> int:
     name, seed = sys.argv[1:]
     random.seed(int(seed))
-    augment = LIBRARIES[name](int(seed))
+    numpy.random.seed(int(seed))
+    augment = LIBRARIES[name]()
     for line in sys.stdin:
         asked = json.loads(line)
         print(json.dumps(misspelt(augment, asked["words"], asked["wanted"])), flush=True)
@@ -42,27 +45,23 @@ def misspelt(augment: Augment, words: list[str], wanted: int) -> list[tuple[int,
     return found
 
 
-def nlpaug_keyboard(seed: int) -> Augment:
+def nlpaug_keyboard() -> Augment:
     """A letter replaced by a neighbour on the keyboard."""
-    import numpy
     from nlpaug.augmenter.char import KeyboardAug
 
-    numpy.random.seed(seed)
     keyboard = KeyboardAug(aug_char_max=1, aug_word_max=1)
     return lambda word: str(keyboard.augment(word)[0])
 
 
-def nlpaug_spelling(seed: int) -> Augment:
+def nlpaug_spelling() -> Augment:
     """A misspelling of nlpaug's list."""
-    import numpy
     from nlpaug.augmenter.word import SpellingAug
 
-    numpy.random.seed(seed)
     spelling = SpellingAug(aug_max=1)
     return lambda word: str(spelling.augment(word)[0])
 
 
-def textattack(seed: int) -> Augment:
+def textattack() -> Augment:
     """A letter swapped with the next or with a neighbour on the keyboard, dropped, added or replaced, all as likely."""
     from textattack import augmentation, transformations
     from textattack.constraints.pre_transformation import RepeatModification
@@ -79,7 +78,7 @@ def textattack(seed: int) -> Augment:
     return lambda word: str(augmenter.augment(word)[0])
 
 
-LIBRARIES: dict[str, Callable[[int], Augment]] = {
+LIBRARIES: dict[str, Callable[[], Augment]] = {
     "nlpaug-keyboard": nlpaug_keyboard,
     "nlpaug-spelling": nlpaug_spelling,
     "textattack": textattack,

@@ -157,12 +157,13 @@ def _assessed(pair: Pair, made: Prediction) -> Example:
 
 
 def table_of_examples(results: Results) -> str:
-    """The CSV: one row an example; `raw` is empty where the guard changed nothing."""
+    """The CSV as RFC 4180 has it, or a lone carriage return in a text would end its row: one row an example; `raw` is
+    empty where the guard changed nothing."""
     cosines = results.cosines.get(MODEL)
     texts = ("id", "split", "category", "format", "labels", "bad", "good", "prediction", "raw")
     flags = ("identity", "problem", "guard", "harms", "tokens", "chunks")
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out)
     writer.writerow([*texts, *COLUMNS, *([EMBEDDING] if cosines else []), *flags])
     for number, example in enumerate(results.examples):
         values = [*example.scored.values.values(), *([cosines[number]] if cosines else [])]

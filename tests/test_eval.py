@@ -191,6 +191,14 @@ def test_ids_that_stand_twice_are_told_apart(tmp_path: Path) -> None:
     assert "note: 2 ids stood more than once and got a number" in told(tmp_path / "c.csv")["told"]
 
 
+def test_a_carriage_return_in_a_text_ends_no_row(tmp_path: Path) -> None:
+    data = written(
+        tmp_path / "d.jsonl", *({"id": name, "bad": f"Reed\r{name}", "good": f"Read\r{name}"} for name in "ab")
+    )
+    assert evaluate("--model", "oracle", "--dataset", data, "--out", tmp_path / "c.csv") == 0
+    assert [(row["prediction"], row["tp"]) for row in rows(tmp_path / "c.csv")] == [("Read\ra", "1"), ("Read\rb", "1")]
+
+
 # Answers made elsewhere
 
 

@@ -322,6 +322,7 @@ def test_tables_are_markdown_that_reads_as_it_stands() -> None:
     assert " 1.00" not in lines[3], "no precision of nothing"
     assert worth_tables.shown((0.0, 0.0, 0.0), share=True) == "0 %"
     assert worth_tables.shown((0.013, 0.0, 0.0), share=True) == "1.3 %"
+    assert worth_tables.shown((-0.001, -0.05, 0.04), interval=True) == "0.00 (-0.05 to 0.04)"
 
 
 def test_a_table_a_figure_for_categories_and_for_what_the_text_tells() -> None:

@@ -198,8 +198,8 @@ def shown(found: Figure, *, share: bool = False, interval: bool = False) -> str:
     if share:
         value = 100 * found[0]
         return f"{value:.1f} %" if 0 < value < 9.95 else f"{value:.0f} %"
-    value, low, high = (f"{round(one, 2) + 0.0:.2f}" for one in found)  # + 0.0: no minus before zero
-    return f"{value} ({low} to {high})" if interval else value
+    told, low, high = (f"{round(one, 2) + 0.0:.2f}" for one in found)  # + 0.0: no minus before zero
+    return f"{told} ({low} to {high})" if interval else told
 
 
 def table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

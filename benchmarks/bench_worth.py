@@ -38,7 +38,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -195,8 +194,8 @@ class Worth:
 
         def make() -> float:
             targets = {pair.id: style.target(pair).text for pair in read_pairs(base)}
-            sized = partial(worth_pairs.within_budget, tokens=lambda row: self.tokens(targets[row["id"]]))
-            rows = sized(worth_pairs.read(base), budget=self.options.target_tokens, seed=seed)
+            all_rows, most = worth_pairs.read(base), self.options.target_tokens
+            rows = worth_pairs.within_budget(all_rows, lambda row: self.tokens(targets[row["id"]]), most, seed)
             seconds = 0.0
             if source.name in NOISE:
                 rows, seconds = self._noise(source.name, rows, seed)

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import re
 import subprocess
@@ -47,7 +48,9 @@ _SHARE_OF_WORDS = 0.05
 _ERRORS_A_TEXT, _MOST_ERRORS, _LEAST = 3, 4000, 60
 _TEXTATTACK = """
 import json, random, sys
+import numpy
 random.seed(0)
+numpy.random.seed(0)
 from textattack.augmentation import Augmenter
 from textattack.constraints.pre_transformation import RepeatModification
 from textattack.transformations import (CompositeTransformation, WordSwapNeighboringCharacterSwap, WordSwapQWERTY,
@@ -274,10 +277,14 @@ def goods(reads: Sequence[calibrate.Read]) -> list[str]:
 
 
 def attacked(python: str, texts: Sequence[str]) -> list[str]:
-    """One variant of each text with textattack's own character swaps, from an interpreter that has it."""
+    """One variant of each text with textattack's own character swaps, from an interpreter that has it.
+
+    Its swaps draw from random, from numpy, and from sets, whose order hangs on the hash seed: all three are fixed.
+    """
     lines = "".join(json.dumps(text) + "\n" for text in texts)
     command = [python, "-c", _TEXTATTACK, str(_SHARE_OF_WORDS)]
-    done = subprocess.run(command, input=lines, capture_output=True, text=True)
+    fixed = os.environ | {"PYTHONHASHSEED": "0"}
+    done = subprocess.run(command, input=lines, capture_output=True, text=True, env=fixed)
     if done.returncode:
         sys.exit(f"textattack failed:\n{done.stderr[-2000:]}")
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('"')]

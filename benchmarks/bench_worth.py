@@ -219,12 +219,12 @@ class Worth:
     def _made(self, source: Source, seed: int) -> Path:
         """All pairs that data_prep.py makes of the documents."""
         name = f"pairs/all/{source.name}-{seed}.jsonl"
-        profile = "uniform" if source.name == "uniform" else "realistic"
-        arguments = ["--output", name, "--seed", str(seed), "--profile", f"profiles/{profile}.json", "--force"]
+        profile = profile_of(source.name)
+        arguments = ["--output", name, "--seed", str(seed), "--profile", profile, "--force"]
         arguments += ["--n-per-doc", str(self.options.n_per_doc), "--identity-rate", str(IDENTITY_RATE)]
         arguments += [*shlex.split(self.options.made), *source.data]
         signature = {"arguments": arguments, "docs": self.digests["docs"], "code": self.digests["code"]}
-        signature["profile"] = digest(self.work / "profiles" / f"{profile}.json")
+        signature["profile"] = digest(self.work / profile)
         product = self.work / name
         product.parent.mkdir(parents=True, exist_ok=True)
 
@@ -364,7 +364,7 @@ class Worth:
         """Write down what is known, with what data_prep.py was told for each of our sources."""
         always = f"--n-per-doc {self.options.n_per_doc} --identity-rate {IDENTITY_RATE} {self.options.made}"
         names = dict.fromkeys(run.source for run in runs if run.source in OURS)
-        ours = {name: shlex.join([*shlex.split(always), *OURS[name]]) for name in names}
+        ours = {name: shlex.join(["--profile", profile_of(name), *shlex.split(always), *OURS[name]]) for name in names}
         worth_report.write(self.work, vars(self.options), self.digests, runs, ours)
 
     def _corrected(self, tool: str, asked: Path, folder: Path, log: Path) -> float:
@@ -373,6 +373,11 @@ class Worth:
         worth_pairs.write(questions, map(worth_pairs.with_protected, worth_pairs.read(asked)))
         streams: dict[str, Any] = {"python": self.options.tools, "source": questions, "output": answers}
         return steps.script("benchmarks/correctors.py", [tool], folder, log, **streams)
+
+
+def profile_of(source: str) -> str:
+    """The profile that data_prep.py is told for a source of ours, in the work folder."""
+    return f"profiles/{'uniform' if source == 'uniform' else 'realistic'}.json"
 
 
 def flat(profile: Path) -> str:

@@ -401,6 +401,7 @@ def test_it_runs_adds_to_what_is_there_and_does_nothing_twice(
     assert "| knowledge (1) |" in " ".join(said.out.split())
     assert "## Owners held out\n" in said.out and "## Owners held out, in the last run\n" in said.out
     assert "| light " in said.out.partition("## One change at a time")[2]
+    assert "`realistic`: `data_prep.py --profile profiles/realistic.json --n-per-doc 1" in said.out
     assert "codespell: left out, --tools names no interpreter" in said.err
     content = json.loads((tmp_path / "work" / "worth.json").read_text())
     assert len(content["runs"]) == 11

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("numpy")
+
 import data_prep
 import eval as stage
 from degraders.errors import UserError

@@ -171,6 +171,7 @@ def write_pairs(path: Path, count: int = 60) -> Path:
 
 
 def test_calibrate_writes_a_profile_that_prepare_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
     pairs, profile = write_pairs(tmp_path / "pairs.jsonl"), tmp_path / "profile.json"
     assert data_prep.main(["--calibrate", str(pairs), "--output", str(profile), "--report"]) == 0
     assert "distribution" in capsys.readouterr().out

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+pytest.importorskip("numpy")
+
 from pages import NASTY, Reader, assert_loads_nothing, in_browser, needs_browser
 
 from degraders.metrics import COLUMNS, UNLABELLED

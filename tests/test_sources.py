@@ -367,6 +367,7 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
             tmp_path / f"{count}.jsonl",
             *({"text": f"{i} " + "word " * 1000, "id": str(i)} for i in range(count)),
         )
+        assert len(list(discover(path))) == count  # so the table of interned names, say, does not grow while traced
         tracemalloc.start()
         for job in discover(path):
             assert isinstance(job, Job)

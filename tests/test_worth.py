@@ -13,11 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+pytest.importorskip("numpy")
+
 import bench_worth
 import contest
 import correctors
 import noise
-import pytest
 import steps
 import worth_options
 import worth_pairs

@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import contest  # noqa: E402
+import noise  # noqa: E402
 import numpy as np  # noqa: E402
 
 from degraders import calibrate, pairs, profiles, realism  # noqa: E402
@@ -44,24 +45,7 @@ from degraders.realism import Texts  # noqa: E402
 Row: TypeAlias = dict[str, float]
 Maker: TypeAlias = Callable[[Sequence[calibrate.Read]], list[Texts]]
 
-_SHARE_OF_WORDS = 0.05
 _ERRORS_A_TEXT, _MOST_ERRORS, _LEAST = 3, 4000, 60
-_TEXTATTACK = """
-import json, random, sys
-import numpy
-random.seed(0)
-numpy.random.seed(0)
-from textattack.augmentation import Augmenter
-from textattack.constraints.pre_transformation import RepeatModification
-from textattack.transformations import (CompositeTransformation, WordSwapNeighboringCharacterSwap, WordSwapQWERTY,
-    WordSwapRandomCharacterDeletion, WordSwapRandomCharacterInsertion, WordSwapRandomCharacterSubstitution)
-kinds = (WordSwapNeighboringCharacterSwap, WordSwapQWERTY, WordSwapRandomCharacterDeletion,
-    WordSwapRandomCharacterInsertion, WordSwapRandomCharacterSubstitution)
-augment = Augmenter(CompositeTransformation([kind() for kind in kinds]), [RepeatModification()],
-    pct_words_to_swap=float(sys.argv[1])).augment
-for line in sys.stdin:
-    print(json.dumps(augment(json.loads(line))[0]), flush=True)
-"""
 
 
 def main() -> int:
@@ -250,7 +234,7 @@ def peers(textattack: str | None, files: Sequence[Path]) -> dict[str, Maker]:
     else:
         random.seed(0)
         np.random.seed(0)
-        keyboard = char.KeyboardAug(aug_char_max=1, aug_word_p=_SHARE_OF_WORDS, aug_word_min=1)
+        keyboard = char.KeyboardAug(aug_char_max=1, aug_word_p=noise.SHARE_OF_WORDS, aug_word_min=1)
         found["nlpaug"] = lambda reads: by_longest_line(reads, lambda lines: [keyboard.augment(x)[0] for x in lines])
     if textattack:
         found["textattack"] = lambda reads: by_longest_line(reads, lambda lines: attacked(textattack, lines))
@@ -277,17 +261,15 @@ def goods(reads: Sequence[calibrate.Read]) -> list[str]:
 
 
 def attacked(python: str, texts: Sequence[str]) -> list[str]:
-    """One variant of each text with textattack's own character swaps, from an interpreter that has it.
-
-    Its swaps draw from random, from numpy, and from sets, whose order hangs on the hash seed: all three are fixed.
-    """
-    lines = "".join(json.dumps(text) + "\n" for text in texts)
-    command = [python, "-c", _TEXTATTACK, str(_SHARE_OF_WORDS)]
-    fixed = os.environ | {"PYTHONHASHSEED": "0"}
-    done = subprocess.run(command, input=lines, capture_output=True, text=True, env=fixed)
+    """One variant of each text with textattack's own character swaps, from an interpreter that has it."""
+    asked = "".join(json.dumps({"words": [text], "wanted": 1}) + "\n" for text in texts)
+    command = [python, str(ROOT / "benchmarks" / "noise.py"), "textattack-lines", "0"]
+    fixed = os.environ | {"PYTHONHASHSEED": "0"}  # it draws from sets
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, env=fixed)
     if done.returncode:
         sys.exit(f"textattack failed:\n{done.stderr[-2000:]}")
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('"')]
+    made = map(json.loads, done.stdout.splitlines())
+    return [found[0][1] if found else text for text, found in zip(texts, made, strict=True)]
 
 
 def read_as_ours(reads: Sequence[calibrate.Read], bad: Sequence[str]) -> list[Texts]:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Typos of other libraries, word by word; bench_worth.py runs it in any environment that has the library.
+"""Typos of other libraries, word by word; run by bench_worth.py and bench_realism.py where the library is installed.
 
     python benchmarks/noise.py nlpaug-keyboard 1 < words.jsonl > errors.jsonl
 
@@ -19,6 +19,8 @@ import numpy
 
 TRIES = 60
 """Words that are tried for each error that is wanted: nlpaug's list of misspellings knows few of them."""
+SHARE_OF_WORDS = 0.05
+"""Of a line of prose, where a whole line stands for a word."""
 Augment = Callable[[str], str]
 
 
@@ -61,8 +63,9 @@ def nlpaug_spelling() -> Augment:
     return lambda word: str(spelling.augment(word)[0])
 
 
-def textattack() -> Augment:
-    """A letter swapped with the next or with a neighbour on the keyboard, dropped, added or replaced, all as likely."""
+def textattack(share_of_words: float = 0) -> Augment:
+    """A letter swapped with the next or with a neighbour on the keyboard, dropped, added or replaced, all as likely; in
+    one word, or in this share of the words."""
     from textattack import augmentation, transformations
     from textattack.constraints.pre_transformation import RepeatModification
 
@@ -74,7 +77,7 @@ def textattack() -> Augment:
         transformations.WordSwapRandomCharacterSubstitution,
     )
     swaps = transformations.CompositeTransformation([kind() for kind in kinds])
-    augmenter = augmentation.Augmenter(swaps, [RepeatModification()], pct_words_to_swap=0)
+    augmenter = augmentation.Augmenter(swaps, [RepeatModification()], pct_words_to_swap=share_of_words)
     return lambda word: str(augmenter.augment(word)[0])
 
 
@@ -82,6 +85,7 @@ LIBRARIES: dict[str, Callable[[], Augment]] = {
     "nlpaug-keyboard": nlpaug_keyboard,
     "nlpaug-spelling": nlpaug_spelling,
     "textattack": textattack,
+    "textattack-lines": lambda: textattack(SHARE_OF_WORDS),
 }
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -383,7 +384,8 @@ def test_stopped_in_the_middle(tmp_path: Path, sent: signal.Signals, code: int) 
     output = tmp_path / "out" / "d.jsonl"
     output.parent.mkdir()
     command = [sys.executable, str(ROOT / "data_prep.py"), "--input", str(docs), "--output", str(output)]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what a shell runs in the background ignores it
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     while not list(output.parent.iterdir()) and running.poll() is None:
         time.sleep(0.01)
     running.send_signal(sent)

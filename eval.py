@@ -23,15 +23,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cli import DefaultsHelp, comma_list, is_main, number, option_adder, run_script, whole_number
 from degraders import __version__
-from degraders.command import Help, adder, is_main, names, number, run, whole
 from degraders.errors import UserError
 
 if TYPE_CHECKING:
-    from degraders.metrics import Extra
-    from degraders.pairs import Pair
-    from degraders.predictions import Prediction
-    from degraders.results import Results
+    from degraders.dataset.pairs import Pair
+    from fixer.predictions import Prediction
+    from scoring.neural import ExtraMetrics
+    from scoring.results import Results
 
 TINY_PAIRS = 8
 COPY, ORACLE = "copy", "oracle"
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(argv)
     check_usage(parser, options)
-    return run(parser.prog, lambda: evaluate(options), lambda: what_remains(options))
+    return run_script(parser.prog, lambda: evaluate(options), lambda: what_remains(options))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -52,13 +52,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="eval.py",
         description="Measure what a fixer of documentation mends, what it leaves, and what it harms.",
-        formatter_class=Help,
+        formatter_class=DefaultsHelp,
         allow_abbrev=False,
     )
-    _data_options(adder(parser.add_argument_group("data")))
-    _answer_options(adder(parser.add_argument_group("what is evaluated")))
-    _model_options(adder(parser.add_argument_group("how a model answers")))
-    _metric_options(adder(parser.add_argument_group("metrics and output")))
+    _data_options(option_adder(parser.add_argument_group("data")))
+    _answer_options(option_adder(parser.add_argument_group("what is evaluated")))
+    _model_options(option_adder(parser.add_argument_group("how a model answers")))
+    _metric_options(option_adder(parser.add_argument_group("metrics and output")))
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
 
@@ -73,7 +73,7 @@ def _data_options(group: Callable[..., None]) -> None:
     group("--context_field", default="context", metavar="NAME", help="field that holds what stands above the text")
     group("--split", metavar="NAME", help="only pairs of this split, or all (none: for a model, test, if the data has "
           "a split to train on and one to test on; otherwise all)")  # fmt: skip
-    group("--limit", type=whole(1), metavar="N", help="at most so many pairs, drawn by the seed (none: all)")
+    group("--limit", type=whole_number(1), metavar="N", help="at most so many pairs, drawn by the seed (none: all)")
     group("--seed", type=int, default=42, help="the same seed gives the same pairs, samples and intervals")
     group("--debug_tiny", action="store_true", help=f"only the {TINY_PAIRS} shortest pairs")
 
@@ -90,9 +90,9 @@ def _answer_options(group: Callable[..., None]) -> None:
 def _model_options(group: Callable[..., None]) -> None:
     group("--base_model", metavar="NAME", help="base model of an adapter, if it has moved (none: as the adapter says)")
     group("--bits", type=int, choices=(4, 16, 32), default=4, help="4: NF4, double quantisation; or no quantisation")
-    group("--batch", type=whole(1), default=8, metavar="N", help="texts that are answered at once")
-    group("--max_length", type=whole(16), metavar="N", help="tokens of prompt and answer, longer texts are answered "
-          "in pieces (none: as the adapter was trained, or 512)")  # fmt: skip
+    group("--batch", type=whole_number(1), default=8, metavar="N", help="texts that are answered at once")
+    group("--max_length", type=whole_number(16), metavar="N", help="tokens of prompt and answer, longer texts are "
+          "answered in pieces (none: as the adapter was trained, or 512)")  # fmt: skip
     group("--temperature", type=number(0), default=0.0, metavar="T", help="0: the likeliest token; else sampled")
     group("--top_p", type=number(1e-6, 1), default=1.0, metavar="P", help="sample from the likeliest P of probability")
     group("--keep_bias", type=number(0), metavar="B", help="nats by which a change must be likelier than going on with "
@@ -100,14 +100,14 @@ def _model_options(group: Callable[..., None]) -> None:
     group("--attention", choices=("auto", "sdpa", "eager"), default="auto", help="how attention is computed")
     group("--device_map", default="auto", metavar="DEVICE", help="auto: this process's device; or cpu, cuda, cuda:1")
     group("--trust_remote_code", action="store_true", help="run code that comes with the model")
-    group("--threads", type=whole(1), metavar="N", help="CPU threads (none: as torch chooses)")
+    group("--threads", type=whole_number(1), metavar="N", help="CPU threads (none: as torch chooses)")
 
 
 def _metric_options(group: Callable[..., None]) -> None:
     group("--embedding_model", default=EMBEDDING_MODEL, metavar="NAME", help="folder or hub name of a "
           "sentence-transformers model; left out, with a word, where it is not at hand; none: never asked")  # fmt: skip
-    group("--extra_metrics", type=names, default=[], metavar="A,B", help="metrics of the evaluate library, too: hub "
-          "names or paths")  # fmt: skip
+    group("--extra_metrics", type=comma_list, default=[], metavar="A,B", help="metrics of the evaluate library, too: "
+          "hub names or paths")  # fmt: skip
     group("--out", type=Path, default=Path("eval_results.csv"), metavar="FILE", help="CSV; .summary.json, .html and a "
           "model's .predictions.jsonl stand beside it")  # fmt: skip
     group("--force", action="store_true", help="replace results, and answers of another run, that are there")
@@ -152,7 +152,7 @@ def evaluate(options: argparse.Namespace) -> None:
     refuse_taken(options)
     extra = load_extra(options.extra_metrics)
     chosen = choose_pairs(options)
-    answers = answer(options, chosen)
+    answers = answer_pairs(options, chosen)
     if answers is None:
         return
     results = score(options, chosen, answers)
@@ -167,11 +167,13 @@ def evaluate(options: argparse.Namespace) -> None:
 
 def choose_pairs(options: argparse.Namespace) -> Chosen:
     """The pairs of the data set that are evaluated on, in its order; every id stands once."""
-    from degraders.pairs import Fields, drawn, read, read_dataset, with_own_ids
+    from degraders.dataset.pairs import Fields, read_hub_pairs, read_pairs, sample_pairs, with_unique_ids
 
     fields = Fields(options.bad_field, options.good_field, options.context_field, options.coedit_task)
     where = options.hf_dataset or str(options.dataset)
-    found = read_dataset(where, options.hf_split, fields) if options.hf_dataset else read(options.dataset, fields)
+    found = (
+        read_hub_pairs(where, options.hf_split, fields) if options.hf_dataset else read_pairs(options.dataset, fields)
+    )
     all_pairs = list(found)
     if not all_pairs:
         raise UserError(f"{where}: holds no pair; is the file empty, or --hf_split or --coedit_task wrong?")
@@ -187,9 +189,9 @@ def choose_pairs(options: argparse.Namespace) -> Chosen:
         short = [pair for pair in pairs if len(pair.bad) <= longest][:TINY_PAIRS]
         unused["longer, with --debug_tiny"] = len(pairs) - len(short)
         pairs = short
-    few = drawn(pairs, options.limit, seed=options.seed)
+    few = sample_pairs(pairs, options.limit, seed=options.seed)
     unused["over --limit"] = len(pairs) - len(few)
-    pairs, renamed = with_own_ids(few)
+    pairs, renamed = with_unique_ids(few)
     digest = sha256()
     for pair in pairs:
         told = (pair.id, pair.context, pair.format, pair.bad, pair.good, pair.spans)
@@ -217,9 +219,9 @@ def facts_of(chosen: Chosen) -> list[tuple[str, str]]:
 # The answers
 
 
-def answer(options: argparse.Namespace, chosen: Chosen) -> Answers | None:
+def answer_pairs(options: argparse.Namespace, chosen: Chosen) -> Answers | None:
     """The predictions of what is evaluated; None in all processes but the main one."""
-    from degraders.predictions import Prediction, read_answers
+    from fixer.predictions import Prediction, read_predictions
 
     pairs = chosen.pairs
     if is_model(options):
@@ -227,11 +229,11 @@ def answer(options: argparse.Namespace, chosen: Chosen) -> Answers | None:
     if not is_main():
         return None
     if options.predictions:
-        from degraders.output import digest
+        from degraders.files import sha256_file
 
-        texts, others = read_answers(options.predictions, pairs, field=options.prediction_field)
+        texts, others = read_predictions(options.predictions, pairs, field=options.prediction_field)
         facts = [("  answers to no pair", f"{others:,}")] if others else []
-        signature = {"predictions": options.predictions.name, "sha256": digest(options.predictions)[:16]}
+        signature = {"predictions": options.predictions.name, "sha256": sha256_file(options.predictions)[:16]}
         made = [guarded(pair, text, guard_on=not options.no_guard) for pair, text in zip(pairs, texts, strict=True)]
         return Answers(made, {**signature, "guard": not options.no_guard}, facts)
     texts = [pair.bad if options.model == COPY else pair.good for pair in pairs]
@@ -240,8 +242,8 @@ def answer(options: argparse.Namespace, chosen: Chosen) -> Answers | None:
 
 def guarded(pair: Pair, text: str, *, guard_on: bool) -> Prediction:
     """An answer made elsewhere, after the guard."""
-    from degraders.predictions import Prediction
     from fixer.guard import EMPTY, guard
+    from fixer.predictions import Prediction
 
     reason = guard(pair.bad, text, format=pair.format, ended=True) if guard_on else ""
     problem = EMPTY if pair.bad.strip() and not text.strip() else ""
@@ -252,14 +254,14 @@ def answer_by_model(options: argparse.Namespace, chosen: Chosen) -> Answers | No
     """What a model answers; answers that are there from an earlier run of the same kind are not made again."""
     import torch
 
-    from degraders.predictions import Kept
-    from fixer.answering import Asked, answer, usual_bias
+    from fixer.answering import AnswerSettings, answer_pairs, default_keep_bias
     from fixer.generation import Sampling
+    from fixer.predictions import PredictionStore
 
     if options.threads:
         torch.set_num_threads(options.threads)
-    bias = usual_bias(options.model) if options.keep_bias is None else options.keep_bias
-    asked = Asked(
+    bias = default_keep_bias(options.model) if options.keep_bias is None else options.keep_bias
+    asked = AnswerSettings(
         model=options.model,
         base=options.base_model,
         bits=options.bits,
@@ -273,8 +275,8 @@ def answer_by_model(options: argparse.Namespace, chosen: Chosen) -> Answers | No
     )
     signature = asked.signature()
     whole = {"version": __version__, "data": chosen.sha256, "pairs": len(chosen.pairs), **signature}
-    kept = Kept(beside(options, ".predictions.jsonl"), whole, process=int(os.environ.get("RANK", "0")))
-    found = answer(asked, chosen.pairs, kept, begin_anew=options.force)
+    kept = PredictionStore(beside(options, ".predictions.jsonl"), whole, process=int(os.environ.get("RANK", "0")))
+    found = answer_pairs(asked, chosen.pairs, kept, begin_anew=options.force)
     if found is None:
         return None
     facts = [("answers", f"{len(found.predictions) - found.found:,} made, {found.found:,} were there")]
@@ -292,8 +294,8 @@ def score(options: argparse.Namespace, chosen: Chosen, answers: Answers) -> Resu
     """The metrics of every answer, of the answers as they were made, and of the inputs."""
     from tqdm import tqdm
 
-    from degraders.results import assess
     from fixer.guard import guard
+    from scoring.results import assess_predictions
 
     guard_on = bool(answers.signature.get("guard"))
     refusable = 0
@@ -303,22 +305,22 @@ def score(options: argparse.Namespace, chosen: Chosen, answers: Answers) -> Resu
     def shown(work: Iterable[Any]) -> Iterable[Any]:
         return tqdm(work, desc="scoring", unit="text", leave=False, delay=2)
 
-    return assess(
+    return assess_predictions(
         chosen.pairs, answers.predictions, seed=options.seed, guarded=guard_on, refusable=refusable, shown=shown
     )
 
 
-def load_extra(names: Sequence[str]) -> Extra | None:
+def load_extra(names: Sequence[str]) -> ExtraMetrics | None:
     """The metrics of the evaluate library that were asked for; loaded first, so that a wrong name costs nothing."""
-    from degraders.metrics import Extra
+    from scoring.neural import ExtraMetrics
 
-    return Extra(names) if names and is_main() else None
+    return ExtraMetrics(names) if names and is_main() else None
 
 
-def add_neural(options: argparse.Namespace, results: Results, extra: Extra | None) -> list[tuple[str, str]]:
+def add_neural(options: argparse.Namespace, results: Results, extra: ExtraMetrics | None) -> list[tuple[str, str]]:
     """Add the embedding cosine, if its model is at hand, and the extra metrics; returns what to tell."""
-    from degraders.metrics import cosine
-    from degraders.results import COPY, MODEL
+    from scoring.neural import embedding_cosine
+    from scoring.results import COPY, MODEL
 
     pairs = [example.pair for example in results.examples]
     texts = {MODEL: [example.made.text for example in results.examples], COPY: [pair.bad for pair in pairs]}
@@ -328,7 +330,7 @@ def add_neural(options: argparse.Namespace, results: Results, extra: Extra | Non
     if options.embedding_model == "none":
         return []
     try:
-        found = cosine([*texts[MODEL], *texts[COPY]], [*good, *good], options.embedding_model)
+        found = embedding_cosine([*texts[MODEL], *texts[COPY]], [*good, *good], options.embedding_model)
     except UserError as error:
         return [("embedding cosine", f"left out for {len(pairs):,} texts: {error}")]
     results.cosines = {MODEL: found[: len(pairs)], COPY: found[len(pairs) :]}
@@ -340,7 +342,7 @@ def add_neural(options: argparse.Namespace, results: Results, extra: Extra | Non
 
 def refuse_taken(options: argparse.Namespace) -> None:
     """UserError if results would be lost, or could not be written; answers are compared when the signature is known."""
-    from degraders.output import refuse_existing
+    from degraders.files import refuse_existing
 
     if not is_main():
         return
@@ -363,15 +365,15 @@ def write(
     """The CSV and the page, and the summary last: its presence says that all is there."""
     import orjson
 
-    from degraders import output
-    from degraders.results import summary, table_of_examples
-    from degraders.results_page import render
+    from degraders import files
+    from scoring.page import render_report
+    from scoring.results import examples_csv, results_summary
 
     data = {"name": Path(options.hf_dataset or options.dataset).name, "sha256": chosen.sha256}
     signature = {"version": __version__, **answers.signature, "data": data, "pairs": len(chosen.pairs)}
     signature |= {"split": options.split, "limit": options.limit, "seed": options.seed}
     beside(options, ".summary.json").unlink(missing_ok=True)
-    output.write_text(options.out, table_of_examples(results))
+    files.write_text(options.out, examples_csv(results))
     line = signature_line(signature)
     title = f"{named(options)} on {data['name']}"
     heads = [("pairs", f"{len(chosen.pairs):,}"), ("errors", f"{sum(len(pair.spans) for pair in chosen.pairs):,}")]
@@ -381,15 +383,15 @@ def write(
         if answers.signature.get(name)
     ]
     heads += [("guard", "on" if results.guarded else "off"), ("version", __version__)]
-    page = render(results, title=title, named=named(options), facts=heads, signature=line)
-    output.write_text(beside(options, ".html"), page)
+    page = render_report(results, title=title, named=named(options), facts=heads, signature=line)
+    files.write_text(beside(options, ".html"), page)
     content = {
         "tool": "eval.py",
         "signature": signature,
         "signature_line": line,
         "options": {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()},
         "pairs": {"read": chosen.read, "evaluated": len(chosen.pairs), "unused": dict(chosen.unused)},
-        **summary(results),
+        **results_summary(results),
         "told": [f"{name.strip()}: {value}" for name, value in facts],
         "packages": packages(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -398,7 +400,7 @@ def write(
         "platform": platform.platform(),
     }
     text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
-    output.write_text(beside(options, ".summary.json"), text)
+    files.write_text(beside(options, ".summary.json"), text)
 
 
 def signature_line(signature: dict[str, Any]) -> str:
@@ -419,13 +421,13 @@ def packages() -> dict[str, str]:
 
 def report(options: argparse.Namespace, results: Results, facts: Sequence[tuple[str, str]]) -> None:
     """The closing table on stdout."""
-    from degraders.results import facts as of_results
-    from degraders.results import table
+    from scoring.results import results_facts as of_results
+    from scoring.results import results_table
 
     endings = (".predictions.jsonl",) if is_model(options) else ()
     paths = [options.out, *(beside(options, ending) for ending in (".summary.json", ".html", *endings))]
     written = [("" if number else "written", str(path)) for number, path in enumerate(paths)]
-    print(table(results, named(options), [*of_results(results), *facts, *written]))
+    print(results_table(results, named(options), [*of_results(results), *facts, *written]))
 
 
 def beside(options: argparse.Namespace, ending: str) -> Path:

@@ -24,18 +24,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cli import DefaultsHelp, format_rows, is_main, number, option_adder, run_script, whole_number
 from degraders import __version__
-from degraders.command import Help, adder, is_main, number, run, table, whole
 from degraders.errors import UserError
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from degraders.prompts import Style
-    from fixer.artefacts import Log
-    from fixer.checkpoints import State
-    from fixer.encoding import Example
-    from fixer.selection import Chosen
+    from degraders.dataset.selection import PairSelection
+    from fixer.artefacts import MetricsLog
+    from fixer.checkpoints import TrainingState
+    from fixer.examples import Example
+    from fixer.prompts import PromptStyle
     from fixer.training import Recipe, Result
 
 BASE_MODEL = "meta-llama/Llama-2-7b-hf"
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     check_usage(parser, options)
     work = train if options.dataset or options.hf_dataset else merge
-    return run(parser.prog, lambda: work(options), lambda: what_remains(options.save_dir))
+    return run_script(parser.prog, lambda: work(options), lambda: what_remains(options.save_dir))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -62,14 +62,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="train_qlora.py",
         description="Train a LoRA adapter, on a model in 4 bits, that repairs documentation.",
-        formatter_class=Help,
+        formatter_class=DefaultsHelp,
         allow_abbrev=False,
     )
-    _data_options(adder(parser.add_argument_group("data")))
-    _model_options(adder(parser.add_argument_group("model")))
-    _task_options(adder(parser.add_argument_group("what is learned")))
-    _training_options(adder(parser.add_argument_group("training")))
-    _running_options(adder(parser.add_argument_group("running and output")))
+    _data_options(option_adder(parser.add_argument_group("data")))
+    _model_options(option_adder(parser.add_argument_group("model")))
+    _task_options(option_adder(parser.add_argument_group("what is learned")))
+    _training_options(option_adder(parser.add_argument_group("training")))
+    _running_options(option_adder(parser.add_argument_group("running and output")))
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
 
@@ -84,8 +84,14 @@ def _data_options(group: Callable[..., None]) -> None:
     group("--good_field", default="good", metavar="NAME", help="field that holds the good text")
     group("--context_field", default="context", metavar="NAME", help="field that holds what stands above the text")
     group("--validation_share", type=number(0, 0.9), default=0.05, metavar="P", help="held out if data has no splits")
-    group("--validation_limit", type=whole(1), default=256, metavar="N", help="pairs to validate on, drawn by the seed")
-    group("--limit", type=whole(1), metavar="N", help="pairs to train on, drawn by the seed (none: all)")
+    group(
+        "--validation_limit",
+        type=whole_number(1),
+        default=256,
+        metavar="N",
+        help="pairs to validate on, drawn by the seed",
+    )
+    group("--limit", type=whole_number(1), metavar="N", help="pairs to train on, drawn by the seed (none: all)")
 
 
 def _model_options(group: Callable[..., None]) -> None:
@@ -96,7 +102,7 @@ def _model_options(group: Callable[..., None]) -> None:
     group("--attention", choices=attentions, default="auto", help="auto: sdpa on CUDA, eager on a CPU, faster there")
     group("--device_map", default="auto", metavar="DEVICE", help="auto: this process's device; or cpu, cuda, cuda:1")
     group("--trust_remote_code", action="store_true", help="run code that comes with the model")
-    group("--lora_r", type=whole(1), default=8, metavar="N", help="rank of the adapter, on all linear layers")
+    group("--lora_r", type=whole_number(1), default=8, metavar="N", help="rank of the adapter, on all linear layers")
     group("--lora_alpha", type=number(0), default=32, metavar="A", help="its scale: alpha / rank")
     group("--lora_dropout", type=number(0, 0.99), default=0.05, metavar="P", help="dropout before the adapter")
     group("--debug_tiny", action="store_true", help=f"a tiny model made here; {TINY_PAIRS} pairs, {TINY_STEPS} steps")
@@ -109,20 +115,27 @@ def _task_options(group: Callable[..., None]) -> None:
         "--train_target_format", choices=formats, default="good_only", help="the text, JSON of spans and text, or edits"
     )
     group("--prompt_style", choices=styles, default="auto", help="auto: chat if the tokenizer has a chat template")
-    group("--max_length", type=whole(16), metavar="N", help=f"tokens of prompt and target (none: {MAX_LENGTH}, or "
-          f"{TINY_MAX_LENGTH} with --debug_tiny); longer pairs are divided between blocks, or rejected")  # fmt: skip
+    group("--max_length", type=whole_number(16), metavar="N", help=f"tokens of prompt and target (none: {MAX_LENGTH}, "
+          f"or {TINY_MAX_LENGTH} with --debug_tiny); longer pairs are divided between blocks, or rejected")  # fmt: skip
     group("--span_weight", type=number(0), default=1.0, metavar="W", help="weight in the loss of tokens that mend")
 
 
 def _training_options(group: Callable[..., None]) -> None:
     optimizers = ("auto", "adamw", "paged_adamw_8bit")
     group("--epochs", type=number(0), default=3, metavar="E", help="times over the data")
-    group("--max_steps", type=whole(1), metavar="N", help="optimizer steps, whatever --epochs says (none: by epochs)")
+    group(
+        "--max_steps",
+        type=whole_number(1),
+        metavar="N",
+        help="optimizer steps, whatever --epochs says (none: by epochs)",
+    )
     group("--seed", type=int, default=42, help="the same seed gives the same adapter")
-    group("--per_device_batch_size", type=whole(1), default=8, metavar="N", help="most examples computed at once")
-    group("--gradient_accumulation_steps", type=whole(1), default=1, metavar="N", help="such batches a step")
-    group("--token_slots", type=whole(16), metavar="N", help=f"most tokens computed at once, or one example (none: "
-          f"{SLOTS['cuda']} on CUDA, {SLOTS['cpu']} on a CPU)")  # fmt: skip
+    group(
+        "--per_device_batch_size", type=whole_number(1), default=8, metavar="N", help="most examples computed at once"
+    )
+    group("--gradient_accumulation_steps", type=whole_number(1), default=1, metavar="N", help="such batches a step")
+    group("--token_slots", type=whole_number(16), metavar="N", help=f"most tokens computed at once, or one example "
+          f"(none: {SLOTS['cuda']} on CUDA, {SLOTS['cpu']} on a CPU)")  # fmt: skip
     group("--learning_rate", type=number(0), default=2e-4, metavar="R", help="its highest value")
     group("--warmup", type=number(0), default=0.03, metavar="N", help="steps of warm-up; below 1, their share")
     group("--schedule", choices=("cosine", "linear", "constant"), default="cosine", help="after the warm-up")
@@ -130,20 +143,31 @@ def _training_options(group: Callable[..., None]) -> None:
     group("--max_grad_norm", type=number(0), default=1.0, metavar="N", help="gradients are cut to it; 0: never")
     group("--optimizer", choices=optimizers, default="auto", help="auto: paged 8-bit AdamW on CUDA, else AdamW")
     group("--gradient_checkpointing", choices=("auto", "on", "off"), default="auto", help="auto: on for CUDA")
-    group("--eval_every", type=whole(1), metavar="N", help=f"steps between validations (none: {EVALUATIONS} in a run)")
-    group("--patience", type=whole(0), default=3, metavar="N", help="validations without a new best to stop at; 0: off")
+    group(
+        "--eval_every",
+        type=whole_number(1),
+        metavar="N",
+        help=f"steps between validations (none: {EVALUATIONS} in a run)",
+    )
+    group(
+        "--patience",
+        type=whole_number(0),
+        default=3,
+        metavar="N",
+        help="validations without a new best to stop at; 0: off",
+    )
 
 
 def _running_options(group: Callable[..., None]) -> None:
     group("--save_dir", type=Path, default=Path("./lora_out"), metavar="DIR", help="folder of the adapter")
     group("--force", action="store_true", help="replace a run that is there")
     group("--resume", action="store_true", help="go on from the last checkpoint there")
-    group("--save_every", type=whole(1), default=100, metavar="N", help="steps between checkpoints")
+    group("--save_every", type=whole_number(1), default=100, metavar="N", help="steps between checkpoints")
     group(
         "--merge", type=Path, metavar="DIR", help="write base and adapter as a plain model, too; without data: only so"
     )
     group("--tensorboard", action="store_true", help="log to DIR/tensorboard, too")
-    group("--threads", type=whole(1), metavar="N", help="CPU threads (none: as torch chooses)")
+    group("--threads", type=whole_number(1), metavar="N", help="CPU threads (none: as torch chooses)")
 
 
 def check_usage(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
@@ -160,10 +184,10 @@ def check_usage(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
 class Prepared:
     """What a run has before its first step."""
 
-    chosen: Chosen
+    chosen: PairSelection
     model: Any
     tokenizer: Any
-    style: Style
+    style: PromptStyle
     train: list[Example]
     validation: list[Example]
     rejected: Counter[str]
@@ -175,7 +199,7 @@ def train(options: argparse.Namespace) -> None:
     from contextlib import nullcontext
 
     from fixer import artefacts
-    from fixer.training import accelerator_for
+    from fixer.devices import make_accelerator
 
     started = time.monotonic()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -183,14 +207,14 @@ def train(options: argparse.Namespace) -> None:
     if is_main():
         artefacts.check_folder(folder, force=options.force, resume=options.resume)
         _refuse_taken(options.merge)
-    with artefacts.claimed(folder) if is_main() else nullcontext():
-        accelerator = accelerator_for(options.device_map)
+    with artefacts.claim_folder(folder) if is_main() else nullcontext():
+        accelerator = make_accelerator(options.device_map)
         _settle(options)
         prepared = prepare(options, accelerator)
         state, checkpoints = _state(options, prepared, accelerator)
         if accelerator.is_main_process and state is None:
-            artefacts.clear(folder)
-        log = artefacts.Log(
+            artefacts.clear_folder(folder)
+        log = artefacts.MetricsLog(
             folder if accelerator.is_main_process else None,
             state.history if state else [],
             tensorboard=options.tensorboard,
@@ -200,7 +224,7 @@ def train(options: argparse.Namespace) -> None:
         if accelerator.is_main_process:
             facts = facts_of(prepared, log, result, accelerator, time.monotonic() - started)
             written = write(options, prepared, log, result, accelerator, facts)
-            print(table([*facts, *written]))
+            print(format_rows([*facts, *written]))
         accelerator.end_training()
 
 
@@ -224,17 +248,17 @@ def _settle(options: argparse.Namespace) -> None:
 
 def prepare(options: argparse.Namespace, accelerator: Accelerator) -> Prepared:
     """The pairs, the model with its fresh adapter, the examples and the recipe."""
-    from degraders.prompts import Style
-    from fixer.encoding import encode_all
+    from fixer.examples import encode_pairs
     from fixer.loading import add_lora, load_base, load_tokenizer
+    from fixer.prompts import PromptStyle
 
     chosen = read_pairs(options)
     tokenizer = load_tokenizer(options.base_model, trust_remote_code=options.trust_remote_code)
-    style = Style(_style_name(options.prompt_style, tokenizer), options.train_target_format, options.direction)
+    style = PromptStyle(_style_name(options.prompt_style, tokenizer), options.train_target_format, options.direction)
     window = {"style": style, "tokenizer": tokenizer, "max_length": options.max_length}
-    train, rejected = encode_all(_shown(chosen.train), span_weight=options.span_weight, **window)
+    train, rejected = encode_pairs(_shown(chosen.train), span_weight=options.span_weight, **window)
     # Unweighted, so that runs can be compared whatever their span weight.
-    validation, more = encode_all(chosen.validation, **window)
+    validation, more = encode_pairs(chosen.validation, **window)
     rejected += more
     if not train:
         reasons = ", ".join(f"{count} x {reason}" for reason, count in rejected.most_common())
@@ -255,20 +279,20 @@ def prepare(options: argparse.Namespace, accelerator: Accelerator) -> Prepared:
     return Prepared(chosen, model, tokenizer, style, train, validation, rejected, recipe)
 
 
-def read_pairs(options: argparse.Namespace) -> Chosen:
+def read_pairs(options: argparse.Namespace) -> PairSelection:
     """The pairs of the data set, divided."""
-    from degraders.pairs import Fields, Pair, read, read_dataset
-    from fixer.selection import choose
+    from degraders.dataset.pairs import Fields, Pair, read_hub_pairs, read_pairs
+    from degraders.dataset.selection import select_pairs
 
     fields = Fields(options.bad_field, options.good_field, options.context_field, options.coedit_task)
     validation: list[Pair] = []
     if options.hf_dataset:
-        pairs = read_dataset(options.hf_dataset, options.hf_split, fields)
+        pairs = read_hub_pairs(options.hf_dataset, options.hf_split, fields)
         if options.hf_validation_split:
-            validation = list(read_dataset(options.hf_dataset, options.hf_validation_split, fields))
+            validation = list(read_hub_pairs(options.hf_dataset, options.hf_validation_split, fields))
     else:
-        pairs = read(options.dataset, fields)
-    return choose(
+        pairs = read_pairs(options.dataset, fields)
+    return select_pairs(
         pairs,
         seed=options.seed,
         share=options.validation_share,
@@ -302,7 +326,9 @@ def recipe_of(options: argparse.Namespace, examples: int, accelerator: Accelerat
     )
 
 
-def _state(options: argparse.Namespace, prepared: Prepared, accelerator: Accelerator) -> tuple[State | None, Any]:
+def _state(
+    options: argparse.Namespace, prepared: Prepared, accelerator: Accelerator
+) -> tuple[TrainingState | None, Any]:
     """Where to go on, None for the start; and where checkpoints go."""
     from fixer.artefacts import CHECKPOINTS
     from fixer.checkpoints import Checkpoints
@@ -320,7 +346,9 @@ def _state(options: argparse.Namespace, prepared: Prepared, accelerator: Acceler
     return state, checkpoints
 
 
-def fit(prepared: Prepared, accelerator: Accelerator, state: State | None, log: Log, checkpoints: Any) -> Result:
+def fit(
+    prepared: Prepared, accelerator: Accelerator, state: TrainingState | None, log: MetricsLog, checkpoints: Any
+) -> Result:
     """Run the training loop."""
     from fixer.training import Trainer
 
@@ -340,7 +368,7 @@ def fit(prepared: Prepared, accelerator: Accelerator, state: State | None, log: 
 def write(
     options: argparse.Namespace,
     prepared: Prepared,
-    log: Log,
+    log: MetricsLog,
     result: Result,
     accelerator: Accelerator,
     facts: list[tuple[str, str]],
@@ -351,7 +379,7 @@ def write(
 
     folder = options.save_dir
     told = {name: str(value) if isinstance(value, Path) else value for name, value in sorted(vars(options).items())}
-    card = artefacts.card(options.base_model, told, facts, prepared.style)
+    card = artefacts.model_card(options.base_model, told, facts, prepared.style)
     artefacts.write_adapter(folder, prepared.model, result.weights, prepared.tokenizer, prepared.style, log, card)
     if options.merge:
         merge_into(folder, options.merge)
@@ -376,7 +404,7 @@ def write(
 
 
 def facts_of(
-    prepared: Prepared, log: Log, result: Result, accelerator: Accelerator, seconds: float
+    prepared: Prepared, log: MetricsLog, result: Result, accelerator: Accelerator, seconds: float
 ) -> list[tuple[str, str]]:
     """What the run came to, for the closing table, the model card and the manifest."""
     chosen, steps = prepared.chosen, log.steps()
@@ -410,7 +438,7 @@ def merge(options: argparse.Namespace) -> None:
 
     _refuse_taken(options.merge)
     merge_into(options.save_dir, options.merge)
-    print(table([("written", str(options.merge))]))
+    print(format_rows([("written", str(options.merge))]))
 
 
 def _style_name(asked: str, tokenizer: Any) -> str:

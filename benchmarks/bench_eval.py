@@ -109,7 +109,7 @@ def contend(options: argparse.Namespace) -> Result:
     torch.set_num_threads(options.threads)
     model, tokenizer, style = load(options)
     model.eval()
-    from fixer.encoding import end_ids
+    from fixer.examples import end_ids
 
     requests, stop = list(islice(asked(options, tokenizer, style), options.limit)), end_ids(tokenizer, style)
     started = time.process_time()
@@ -128,23 +128,23 @@ def contend(options: argparse.Namespace) -> Result:
 def load(options: argparse.Namespace) -> tuple[Any, Any, Any]:
     import torch
 
-    from degraders.prompts import Style
     from fixer.loading import load_adapter, load_base, load_tokenizer
+    from fixer.prompts import PromptStyle
 
     device = torch.device("cpu")
     if options.adapter:
         return load_adapter(options.adapter, base=options.model, bits=options.bits, device=device)
     model = load_base(options.model, bits=options.bits, device=device)
-    return model, load_tokenizer(options.model), Style()
+    return model, load_tokenizer(options.model), PromptStyle()
 
 
 def asked(options: argparse.Namespace, tokenizer: Any, style: Any) -> Iterator[Any]:
     """The requests of the texts that fit the window, in the order of the file."""
-    from degraders.pairs import read
-    from fixer.repair import request
+    from degraders.dataset.pairs import read_pairs
+    from fixer.repair import build_request
 
-    for pair in read(options.dataset, split=options.split):
-        found = request(tokenizer, style, style.source(pair), pair.context)
+    for pair in read_pairs(options.dataset, split=options.split):
+        found = build_request(tokenizer, style, style.source(pair), pair.context)
         if len(found.prompt) + len(found.source) < options.window:
             yield found
 

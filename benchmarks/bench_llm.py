@@ -23,8 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from degraders.llm_openai import OpenAI, Server  # noqa: E402
-from degraders.rewriting import Request  # noqa: E402
+from degraders.rewrites.openai import OpenAIBackend, ServerSettings  # noqa: E402
+from degraders.rewrites.requests import RewriteRequest  # noqa: E402
 
 
 def main() -> int:
@@ -55,9 +55,9 @@ def spread(values: list[float]) -> str:
 
 def rate(url: str, in_flight: int, count: int) -> float:
     """Answers a second, the client's start and its connections included."""
-    requests = [Request("wordy", f"The server reads file number {n} at the start.", "", n) for n in range(count)]
+    requests = [RewriteRequest("wordy", f"The server reads file number {n} at the start.", "", n) for n in range(count)]
     started = time.perf_counter()
-    answers = list(OpenAI(Server("model", url, 0.7, concurrency=in_flight)).answers(requests))
+    answers = list(OpenAIBackend(ServerSettings("model", url, 0.7, concurrency=in_flight)).answers(requests))
     seconds = time.perf_counter() - started
     if not all(answer.text for answer in answers) or len(answers) != count:
         sys.exit("not every request was answered")

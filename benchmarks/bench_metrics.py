@@ -27,12 +27,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from degraders import metrics, overlap  # noqa: E402
-from degraders.document import parse, units  # noqa: E402
+from degraders.catalogue import all_degraders  # noqa: E402
+from degraders.dataset.pairs import Pair, align_spans, restore_good  # noqa: E402
+from degraders.dataset.sources import FORMAT_BY_ENDING  # noqa: E402
 from degraders.engine import Degradation, Plan  # noqa: E402
-from degraders.pairs import Pair, aligned, restored  # noqa: E402
-from degraders.registry import all_degraders  # noqa: E402
-from degraders.sources import ENDINGS  # noqa: E402
+from degraders.text.parse import parse  # noqa: E402
+from degraders.text.units import divide  # noqa: E402
+from scoring import figures, metrics, overlap  # noqa: E402
 
 Answered = list[tuple[Pair, str]]
 
@@ -55,8 +56,8 @@ def main() -> int:
 def answers(docs: Path, words: int) -> Iterator[tuple[Pair, str]]:
     """Degraded stretches of the documents and an answer to each, without end."""
     texts = [
-        (stretch, ENDINGS[path.suffix])
-        for path in sorted(path for path in docs.rglob("*") if path.suffix in ENDINGS)
+        (stretch, FORMAT_BY_ENDING[path.suffix])
+        for path in sorted(path for path in docs.rglob("*") if path.suffix in FORMAT_BY_ENDING)
         for stretch in stretches(path.read_text(encoding="utf-8"), words)
     ]
     if not texts:
@@ -64,9 +65,9 @@ def answers(docs: Path, words: int) -> Iterator[tuple[Pair, str]]:
     plan = Plan(tuple(all_degraders().values()), 1, severity=2.0, identity_rate=0.1, allow_lossy=True)
     for number in count():
         text, format = texts[number % len(texts)]
-        for unit in units(parse(text, doc_id=str(number), format=format), unit="document"):
+        for unit in divide(parse(text, doc_id=str(number), format=format), unit="document"):
             if variant := Degradation(unit, plan).variant(number // len(texts)):
-                pair = Pair("", "", format, variant.bad, unit.text, aligned(variant.bad, unit.text), (), "")
+                pair = Pair("", "", format, variant.bad, unit.text, align_spans(variant.bad, unit.text), (), "")
                 yield pair, answer(pair, random.Random(number), change=number % 2 == 0)
 
 
@@ -78,7 +79,7 @@ def stretches(text: str, words: int) -> list[str]:
 
 def answer(pair: Pair, draw: random.Random, *, change: bool) -> str:
     """The bad text with each error repaired or not, and one word changed if `change`."""
-    text = restored(pair.bad, [span for span in pair.spans if draw.choice((False, True))])
+    text = restore_good(pair.bad, [span for span in pair.spans if draw.choice((False, True))])
     words = list(re.finditer(r"[a-z]{3,}", text))
     if not change or not words:
         return text
@@ -88,14 +89,18 @@ def answer(pair: Pair, draw: random.Random, *, change: bool) -> str:
 
 def ours(answered: Answered) -> None:
     scored: list[metrics.Scored] = []
-    seconds = cpu_seconds(lambda: scored.extend(metrics.assess(pair, text) for pair, text in answered))
+    seconds = cpu_seconds(lambda: scored.extend(metrics.assess_prediction(pair, text) for pair, text in answered))
     show("all metrics", f"{seconds:.2f} CPU-seconds, {1000 * seconds / len(answered):.2f} ms a pair")
-    seconds = cpu_seconds(lambda: [metrics.assess(pair, pair.bad) for pair, _ in answered])
+    seconds = cpu_seconds(lambda: [metrics.assess_prediction(pair, pair.bad) for pair, _ in answered])
     show("copy", f"{seconds:.2f} CPU-seconds")
     few = answered[: max(1, len(answered) // 20)]
-    seconds = cpu_seconds(lambda: [metrics.assess(pair, answered[-1 - at][0].good) for at, (pair, _) in enumerate(few)])
+    seconds = cpu_seconds(
+        lambda: [metrics.assess_prediction(pair, answered[-1 - at][0].good) for at, (pair, _) in enumerate(few)]
+    )
     show("unrelated answers", f"{1000 * seconds / len(few):.1f} ms a pair")
-    seconds = cpu_seconds(lambda: (metrics.corpus(scored), metrics.by_label(scored), metrics.by_family(scored)))
+    seconds = cpu_seconds(
+        lambda: (figures.corpus_figures(scored), figures.figures_by_label(scored), figures.figures_by_family(scored))
+    )
     show("figures", f"{seconds:.2f} CPU-seconds, intervals included")
 
 

@@ -38,12 +38,14 @@ import contest  # noqa: E402
 import noise  # noqa: E402
 import numpy as np  # noqa: E402
 
-from degraders import calibrate, pairs, profiles, realism  # noqa: E402
-from degraders.classify import Fix, fixes  # noqa: E402
-from degraders.realism import Texts  # noqa: E402
+from degraders import profiles  # noqa: E402
+from degraders.dataset import pairs  # noqa: E402
+from degraders.realism import calibrate, compare  # noqa: E402
+from degraders.realism.compare import AnnotatedText  # noqa: E402
+from degraders.realism.fixes import Fix, find_fixes  # noqa: E402
 
 Row: TypeAlias = dict[str, float]
-Maker: TypeAlias = Callable[[Sequence[calibrate.Read]], list[Texts]]
+Maker: TypeAlias = Callable[[Sequence[calibrate.FixedPair]], list[AnnotatedText]]
 
 _ERRORS_A_TEXT, _MOST_ERRORS, _LEAST = 3, 4000, 60
 
@@ -60,16 +62,16 @@ def main() -> int:
     )
     parser.add_argument("--table", action="store_true", help="print the distributions side by side too")
     options = parser.parse_args()
-    found = list(pairs.read(options.pairs))
+    found = list(pairs.read_pairs(options.pairs))
     seen, held_out = ([], found) if options.profile else contest.halves(found, lambda pair: pair.group)
     reads = calibrate.read_fixes(held_out)
     print(f"{len(seen)} pairs to calibrate on, {len(reads)} of {projects(reads)} other projects to compare with")
     if options.profile:
-        profile = profiles.read(options.profile)
+        profile = profiles.read_profile(options.profile)
     else:
-        profile = calibrate.calibrate(calibrate.read_fixes(seen), origin="one half of the projects")
+        profile = calibrate.calibrate_profile(calibrate.read_fixes(seen), origin="one half of the projects")
     for lossy, only in ((True, "all errors"), (False, "errors that the text repairs")):
-        compare(
+        print_comparison(
             reads,
             profile,
             lossy=lossy,
@@ -80,12 +82,12 @@ def main() -> int:
     return 0
 
 
-def projects(reads: Sequence[calibrate.Read]) -> int:
+def projects(reads: Sequence[calibrate.FixedPair]) -> int:
     return len({read.pair.group for read in reads})
 
 
-def compare(
-    reads: Sequence[calibrate.Read],
+def print_comparison(
+    reads: Sequence[calibrate.FixedPair],
     profile: profiles.Profile,
     *,
     lossy: bool,
@@ -94,9 +96,9 @@ def compare(
     show_table: bool,
 ) -> None:
     """Print the figures of this project, of the peers and of real against real, a column each."""
-    only = None if lossy else realism.TOLD_BY_TEXT
-    real = kept(calibrate.real(reads), only)
-    ours = kept(calibrate.degraded(reads, profile, allow_lossy=lossy), only)
+    only = None if lossy else compare.TEXT_REPAIRABLE
+    real = kept(calibrate.real_texts(reads), only)
+    ours = kept(calibrate.degrade_pairs(reads, profile, allow_lossy=lossy), only)
     columns = {"ours": figures(real, ours), "real": real_against_real(real)}
     columns |= {name: figures(real, kept(maker(reads), only)) for name, maker in peers.items()}
     print(f"\n{title}: {sum(len(text.fixes) for text in ours):,} made, {sum(len(text.fixes) for text in real):,} real")
@@ -105,30 +107,30 @@ def compare(
         cells = (column.get(row) for column in columns.values())
         print(f"{row:<32}" + "".join(f"{'-' if cell is None else f'{cell:.3f}':>12}" for cell in cells))
     if show_table:
-        print("\n" + realism.table(realism.measure(real), realism.measure(ours)))
+        print("\n" + compare.comparison_table(compare.measure_distributions(real), compare.measure_distributions(ours)))
 
 
-def kept(texts: Sequence[Texts], only: frozenset[str] | None) -> list[Texts]:
+def kept(texts: Sequence[AnnotatedText], only: frozenset[str] | None) -> list[AnnotatedText]:
     """The texts with the errors of some categories alone, those left without any gone."""
     if only is None:
         return [text for text in texts if text.fixes]
-    cut = [text._replace(fixes=[fix for fix in text.fixes if realism.category(fix) in only]) for text in texts]
+    cut = [text._replace(fixes=[fix for fix in text.fixes if compare.category(fix) in only]) for text in texts]
     return [text for text in cut if text.fixes]
 
 
-def figures(real: Sequence[Texts], made: Sequence[Texts]) -> dict[str, float | None]:
+def figures(real: Sequence[AnnotatedText], made: Sequence[AnnotatedText]) -> dict[str, float | None]:
     """Distances, then AUCs, by name."""
-    apart = realism.distances(realism.measure(real), realism.measure(made))
+    apart = compare.distances(compare.measure_distributions(real), compare.measure_distributions(made))
     found: dict[str, float | None] = {f"distance, {name}": value for name, value in apart.items()}
     found["AUC, single errors"] = auc(errors(made), errors(real), of_error)
     found["AUC, whole texts"] = auc(made, real, of_text)
-    for category in sorted(realism.TOLD_BY_TEXT):
+    for category in sorted(compare.TEXT_REPAIRABLE):
         ours, theirs = (errors(kept(side, frozenset((category,)))) for side in (made, real))
         found[f"AUC within {category}"] = auc(ours, theirs, of_error)
     return found
 
 
-def real_against_real(real: Sequence[Texts]) -> dict[str, float | None]:
+def real_against_real(real: Sequence[AnnotatedText]) -> dict[str, float | None]:
     """The floor: the same figures for one half of the projects against the other."""
     groups = sorted({text.group for text in real})
     random.Random(0).shuffle(groups)
@@ -139,7 +141,7 @@ def real_against_real(real: Sequence[Texts]) -> dict[str, float | None]:
 # What the classifier sees
 
 
-def errors(texts: Sequence[Texts]) -> list[Texts]:
+def errors(texts: Sequence[AnnotatedText]) -> list[AnnotatedText]:
     """Single errors, at most a few of each text, in random order."""
     draw = random.Random(0)
     found = [
@@ -151,11 +153,11 @@ def errors(texts: Sequence[Texts]) -> list[Texts]:
     return found[:_MOST_ERRORS]
 
 
-def of_error(text: Texts) -> Row:
+def of_error(text: AnnotatedText) -> Row:
     """An error by the letters of its two sides and of what changed between them; shapes alone in links and code."""
     fix: Fix = text.fixes[0]
     bad, good = fix.bad, fix.good
-    if realism.category(fix) in ("link", "code"):
+    if compare.category(fix) in ("link", "code"):
         bad, good = shape(bad), shape(good)
     start = len(commonprefix([bad, good]))
     end = min(len(commonprefix([bad[::-1], good[::-1]])), len(bad) - start, len(good) - start)
@@ -178,7 +180,7 @@ def grams(text: str, name: str, longest: int) -> Iterator[str]:
         yield from (f"{name}:{text[at : at + size]}" for at in range(len(text) - size + 1))
 
 
-def of_text(text: Texts) -> Row:
+def of_text(text: AnnotatedText) -> Row:
     """A text by how many errors it has, of which kinds, where and how large."""
     count, words = len(text.fixes), max(1, len(text.bad.split()))
     row: Row = {
@@ -188,12 +190,14 @@ def of_text(text: Texts) -> Row:
         "first": min(fix.start for fix in text.fixes) / max(1, len(text.bad)),
     }  # fmt: skip
     for fix in text.fixes:
-        for key in (realism.category(fix), fix.kind, f"at {fix.position}"):
+        for key in (compare.category(fix), fix.kind, f"at {fix.position}"):
             row[key] = row.get(key, 0.0) + 1 / count
     return row
 
 
-def auc(made: Sequence[Texts], real: Sequence[Texts], features: Callable[[Texts], Row]) -> float | None:
+def auc(
+    made: Sequence[AnnotatedText], real: Sequence[AnnotatedText], features: Callable[[AnnotatedText], Row]
+) -> float | None:
     """The area under the curve of a logistic regression, by folds that keep a group together; None for too few."""
     from sklearn.feature_extraction import DictVectorizer
     from sklearn.feature_extraction.text import TfidfTransformer
@@ -241,14 +245,18 @@ def peers(textattack: str | None, files: Sequence[Path]) -> dict[str, Maker]:
     return found | {path.stem[:11]: lambda reads, path=path: of_file(path, reads) for path in files}
 
 
-def of_file(path: Path, reads: Sequence[calibrate.Read]) -> list[Texts]:
+def of_file(path: Path, reads: Sequence[calibrate.FixedPair]) -> list[AnnotatedText]:
     """The pairs of a file that differ, with their errors as they are read here."""
     known = calibrate.known_words(goods(reads))
-    made = [pair for pair in pairs.read(path) if not pair.identity]
-    return [Texts(p.bad, fixes(p.bad, p.good, format=p.format, known=known), p.group or p.id) for p in made]
+    made = [pair for pair in pairs.read_pairs(path) if not pair.identity]
+    return [
+        AnnotatedText(p.bad, find_fixes(p.bad, p.good, format=p.format, known=known), p.group or p.id) for p in made
+    ]
 
 
-def by_longest_line(reads: Sequence[calibrate.Read], make: Callable[[Sequence[str]], list[str]]) -> list[Texts]:
+def by_longest_line(
+    reads: Sequence[calibrate.FixedPair], make: Callable[[Sequence[str]], list[str]]
+) -> list[AnnotatedText]:
     """The good sides with their longest line degraded: these tools lose line ends, which would tell them at once."""
     lines = [max(text.splitlines(), key=len) for text in goods(reads)]
     made = make(lines)
@@ -256,7 +264,7 @@ def by_longest_line(reads: Sequence[calibrate.Read], make: Callable[[Sequence[st
     return read_as_ours(reads, list(texts))
 
 
-def goods(reads: Sequence[calibrate.Read]) -> list[str]:
+def goods(reads: Sequence[calibrate.FixedPair]) -> list[str]:
     return [read.pair.good for read in reads]
 
 
@@ -272,13 +280,13 @@ def attacked(python: str, texts: Sequence[str]) -> list[str]:
     return [found[0][1] if found else text for text, found in zip(texts, made, strict=True)]
 
 
-def read_as_ours(reads: Sequence[calibrate.Read], bad: Sequence[str]) -> list[Texts]:
+def read_as_ours(reads: Sequence[calibrate.FixedPair], bad: Sequence[str]) -> list[AnnotatedText]:
     """Another tool's texts with their errors as they are read here."""
     known = calibrate.known_words(goods(reads))
     found = []
     for read, text in zip(reads, bad, strict=True):
-        made = fixes(text, read.pair.good, format=read.pair.format, known=known)
-        found.append(Texts(text, made, read.pair.group))
+        made = find_fixes(text, read.pair.good, format=read.pair.format, known=known)
+        found.append(AnnotatedText(text, made, read.pair.group))
     return found
 
 

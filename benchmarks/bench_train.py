@@ -39,7 +39,7 @@ import contest  # noqa: E402
 import train_qlora  # noqa: E402
 
 if TYPE_CHECKING:
-    from fixer.encoding import Example
+    from fixer.examples import Example
 
 SMALL_LLAMA = "small-llama"
 STEP, MAX_LENGTH, RANK, ALPHA, DROPOUT, RATE, SEED = 8, 512, 8, 32, 0.05, 2e-4, 42
@@ -133,7 +133,7 @@ def make_small_llama(folder: str, dataset: Path) -> None:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    from degraders.pairs import read
+    from degraders.dataset.pairs import read_pairs
 
     special = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
     tokenizer = Tokenizer(models.BPE())
@@ -145,7 +145,7 @@ def make_small_llama(folder: str, dataset: Path) -> None:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator((pair.good for pair in read(dataset)), trainer)
+    tokenizer.train_from_iterator((pair.good for pair in read_pairs(dataset)), trainer)
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
     torch.manual_seed(SEED)
     config = LlamaConfig(
@@ -249,14 +249,14 @@ def contend(options: argparse.Namespace) -> Result:
 
 def chosen(dataset: Path, tokenizer: Any, count: int) -> list[Example]:
     """Examples of the data set, drawn by the seed."""
-    from degraders.pairs import read
-    from degraders.prompts import Style
-    from fixer.encoding import encode_all
+    from degraders.dataset.pairs import read_pairs
+    from fixer.examples import encode_pairs
+    from fixer.prompts import PromptStyle
     from fixer.training import order
 
-    pairs = list(read(dataset))
+    pairs = list(read_pairs(dataset))
     pairs = [pairs[index] for index in order(len(pairs), SEED, 0)[: 4 * count]]
-    examples, _ = encode_all(pairs, Style(), tokenizer, max_length=MAX_LENGTH)
+    examples, _ = encode_pairs(pairs, PromptStyle(), tokenizer, max_length=MAX_LENGTH)
     if len(examples) < count:
         sys.exit(f"{dataset}: {len(examples)} examples of at most {MAX_LENGTH} tokens; {count} are needed")
     return [examples[index] for index in order(len(examples), SEED, 0)[:count]]
@@ -266,14 +266,15 @@ def ours(model: Any, pad_id: int, examples: Sequence[Example], steps: int, profi
     """The loop of train_qlora.py itself."""
     from torch.profiler import ProfilerActivity, profile
 
-    from fixer.artefacts import Log
+    from fixer.artefacts import MetricsLog
     from fixer.checkpoints import Checkpoints
-    from fixer.training import Trainer, accelerator_for
+    from fixer.devices import make_accelerator
+    from fixer.training import Trainer
 
     times: list[float] = []
     profiler = profile(activities=[ProfilerActivity.CPU], record_shapes=True) if profiled else None
 
-    class Clock(Log):
+    class Clock(MetricsLog):
         """A log that looks at the CPU's clock after each step, and profiles those after the first."""
 
         def add(self, row: dict[str, Any], *, speed: float | None = None) -> None:
@@ -285,7 +286,7 @@ def ours(model: Any, pad_id: int, examples: Sequence[Example], steps: int, profi
                 profiler.stop()
 
     log = Clock(None, [], tensorboard=False)
-    accelerator = accelerator_for("cpu")
+    accelerator = make_accelerator("cpu")
     recipe = train_qlora.recipe_of(recipe_options(steps), len(examples), accelerator)
     began = time.process_time()
     with tempfile.TemporaryDirectory() as folder:

@@ -52,12 +52,13 @@ import worth_report  # noqa: E402
 import worth_tables  # noqa: E402
 from worth_options import NOISE, OURS, REAL, SOURCES, TINY, TOOLS, Source, Task, build_parser  # noqa: E402
 
+import cli  # noqa: E402
 import train_qlora  # noqa: E402
-from degraders import __version__, command  # noqa: E402
-from degraders.output import digest, lock, write_text  # noqa: E402
-from degraders.pairs import read as read_pairs  # noqa: E402
-from degraders.prompts import Style  # noqa: E402
-from degraders.registry import all_degraders  # noqa: E402
+from degraders import __version__  # noqa: E402
+from degraders.catalogue import all_degraders  # noqa: E402
+from degraders.dataset.pairs import read_pairs as read_pairs  # noqa: E402
+from degraders.files import lock_file, sha256_file, write_text  # noqa: E402
+from fixer.prompts import PromptStyle  # noqa: E402
 
 TUNING, HELD_OUT, LAST = worth_report.PARTS
 IDENTITY_RATE = 0.05
@@ -77,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     unknown = [name for name in options.sources if name not in SOURCES]
     if unknown:
         parser.error(f"--sources {unknown[0]}: is none; there are {', '.join(SOURCES)}")
-    return command.run(parser.prog, lambda: bench(options), lambda: f"the same command goes on in {options.work}")
+    return cli.run_script(parser.prog, lambda: bench(options), lambda: f"the same command goes on in {options.work}")
 
 
 def bench(options: argparse.Namespace) -> None:
@@ -85,7 +86,7 @@ def bench(options: argparse.Namespace) -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     handle = os.open(options.work, os.O_RDONLY)
     try:
-        lock(handle, options.work, "--work")
+        lock_file(handle, options.work, "--work")
         worth = Worth(options)
         worth.divide()
         tasks = list(worth.tasks())
@@ -122,7 +123,11 @@ class Worth:
         self.work: Path = options.work.resolve()
         self.docs, self.real = options.docs.resolve(), options.real.resolve()
         self.model = str(Path(options.model).resolve()) if Path(options.model).exists() else options.model
-        self.digests = {"docs": digest_of(self.docs), "real": digest(self.real), "code": digest_of(ROOT / "degraders")}
+        self.digests = {
+            "docs": digest_of(self.docs),
+            "real": sha256_file(self.real),
+            "code": digest_of(ROOT / "degraders"),
+        }
         self._tokens: Callable[[str], int] | None = None
         self._training: defaultdict[Task, Lock] = defaultdict(Lock)
         self._choosing: defaultdict[str, Lock] = defaultdict(Lock)
@@ -171,7 +176,7 @@ class Worth:
             worth_pairs.write(profile.with_name("pairs.jsonl"), self._alike(worth_pairs.read(seen)))
             return steps.script("data_prep.py", arguments, self.work, self.work / "logs" / "profile.log")
 
-        seen_as = {"pairs": digest(seen), "kinds": options.recoverable, "code": self.digests["code"]}
+        seen_as = {"pairs": sha256_file(seen), "kinds": options.recoverable, "code": self.digests["code"]}
         steps.once(self.work / "profiles.json", seen_as, profile.parent, calibrate)
         write_text(profile.with_name("uniform.json"), flat(profile))
 
@@ -189,7 +194,7 @@ class Worth:
             base = self._made(source if source.name not in NOISE else Source("realistic"), seed)
         style = self._style(source)
         budget = {"target_tokens": self.options.target_tokens, "model": self.model, "tiny": self.options.debug_tiny}
-        signature = {"rows": digest(base), **budget, "code": digest(Path(__file__).with_name("noise.py"))}
+        signature = {"rows": sha256_file(base), **budget, "code": sha256_file(Path(__file__).with_name("noise.py"))}
         signature["answers"] = style.target_format
 
         def make() -> float:
@@ -204,10 +209,10 @@ class Worth:
 
         steps.once(product.with_suffix(".json"), signature, product, make)
 
-    def _style(self, source: Source) -> Style:
+    def _style(self, source: Source) -> PromptStyle:
         """How a fixer of the source's pairs is taught to answer."""
         told = [*shlex.split(self.options.recipe), *source.training]
-        return Style(target_format=train_qlora.build_parser().parse_known_args(told)[0].train_target_format)
+        return PromptStyle(target_format=train_qlora.build_parser().parse_known_args(told)[0].train_target_format)
 
     def _seen(self) -> Path:
         """The real pairs of the owners to tune on, of the kinds that are asked."""
@@ -224,7 +229,7 @@ class Worth:
         arguments += ["--n-per-doc", str(self.options.n_per_doc), "--identity-rate", str(IDENTITY_RATE)]
         arguments += [*shlex.split(self.options.made), *source.data]
         signature = {"arguments": arguments, "docs": self.digests["docs"], "code": self.digests["code"]}
-        signature["profile"] = digest(self.work / profile)
+        signature["profile"] = sha256_file(self.work / profile)
         product = self.work / name
         product.parent.mkdir(parents=True, exist_ok=True)
 
@@ -254,7 +259,7 @@ class Worth:
     def tokens(self, text: str) -> int:
         """How many tokens the model makes of a text."""
         if self._tokens is None:
-            from fixer.encoding import text_ids
+            from fixer.examples import text_ids
             from fixer.loading import load_tokenizer
 
             tokenizer = load_tokenizer(TINY if self.options.debug_tiny else self.model)
@@ -319,7 +324,7 @@ class Worth:
             log = self.work / "logs" / f"{task.name}.log"
             return steps.script("train_qlora.py", [*asked, *arguments], self.work, log, threads=options.threads)
 
-        signature = {"arguments": arguments, "pairs": digest(self.work / name)}
+        signature = {"arguments": arguments, "pairs": sha256_file(self.work / name)}
         with self._training[task]:
             return steps.once(folder / "adapter.json", signature, adapter, train)
 
@@ -338,7 +343,7 @@ class Worth:
             scored = steps.script("eval.py", told, self.work, log, threads=self.options.threads)
             return scored if made is None else made
 
-        signature |= {"arguments": arguments, "pairs": digest(asked), "version": __version__}
+        signature |= {"arguments": arguments, "pairs": sha256_file(asked), "version": __version__}
         seconds = steps.once(folder.with_name(f"{folder.name}.json"), signature, folder, answer)
         summary = json.loads((folder / "results.summary.json").read_text(encoding="utf-8"))
         with (folder / "results.csv").open(encoding="utf-8", newline="") as file:
@@ -352,10 +357,10 @@ class Worth:
         how += [] if bias is None else ["--keep_bias", f"{bias:g}"]
         if name in TOOLS:
             tool = Path(__file__).with_name("correctors.py")
-            return ["--predictions", f"{where}/answers.jsonl", "--no_guard"], {"tool": digest(tool)}
+            return ["--predictions", f"{where}/answers.jsonl", "--no_guard"], {"tool": sha256_file(tool)}
         if task.source.trained:
             adapter = f"runs/{task.learner.name}/adapter"
-            weights = digest(self.work / adapter / "adapter_model.safetensors")
+            weights = sha256_file(self.work / adapter / "adapter_model.safetensors")
             return ["--model", adapter, *how], {"adapter": weights}
         model = TINY if self.options.debug_tiny else self.model
         return ["--model", "copy" if name == "copy" else model, *how], {}
@@ -391,7 +396,7 @@ def digest_of(folder: Path) -> str:
     """The SHA-256 of the names and contents of all files in a folder."""
     found = sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
-        found.update(f"{path.relative_to(folder).as_posix()} {digest(path)}\n".encode())
+        found.update(f"{path.relative_to(folder).as_posix()} {sha256_file(path)}\n".encode())
     return found.hexdigest()
 
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from degraders.errors import UserError  # noqa: E402
-from degraders.output import write_text  # noqa: E402
+from degraders.files import write_text  # noqa: E402
 
 _running: set[int] = set()
 

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+import cli  # noqa: E402
 import data_prep  # noqa: E402
 import eval as eval_script  # noqa: E402
 import train_qlora  # noqa: E402
-from degraders import command  # noqa: E402
 
 OURS = {"realistic": (), "uniform": (), "surface": ("--degraders", "spelling", "grammar")}
 NOISE = ("nlpaug-keyboard", "nlpaug-spelling", "textattack")
@@ -71,14 +71,14 @@ class Task(NamedTuple):
 def build_parser(description: str | None) -> argparse.ArgumentParser:
     settings: dict[str, Any] = {"description": description, "formatter_class": argparse.RawDescriptionHelpFormatter}
     parser = argparse.ArgumentParser(prog="bench_worth.py", allow_abbrev=False, **settings)
-    whole = command.whole
+    whole = cli.whole_number
     parser.add_argument("--docs", type=Path, required=True, help="good documents, a folder")
     parser.add_argument("--real", type=Path, required=True, help="real pairs, JSONL")
     parser.add_argument("--model", required=True, help="base model: a folder, or its name on the hub")
     parser.add_argument("--work", type=Path, required=True, help="folder of all that is made")
     parser.add_argument("--target_tokens", type=whole(1), default=60_000, help="budget of a run (default: %(default)s)")
     parser.add_argument("--seeds", type=_numbers, default=[1, 2], help="with commas (default: 1,2)")
-    parser.add_argument("--sources", type=command.names, default=list(SOURCES), help="with commas (default: all)")
+    parser.add_argument("--sources", type=cli.comma_list, default=list(SOURCES), help="with commas (default: all)")
     parser.add_argument("--variant", type=variant, action="append", default=[], help="NAME='options', any number")
     parser.add_argument(
         "--vary", choices=["realistic", "surface"], default="realistic", help="of what (default: %(default)s)"
@@ -103,7 +103,7 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--beyond", type=whole(0), default=50, help="pairs that the text does not tell (default: 50)")
     parser.add_argument("--max_chars", type=whole(1), default=1200, help="longest text asked (default: %(default)s)")
     parser.add_argument(
-        "--recoverable", type=command.names, default=["text"], help="which real pairs are asked (default: text)"
+        "--recoverable", type=cli.comma_list, default=["text"], help="which real pairs are asked (default: text)"
     )
     parser.add_argument("--threads", type=whole(1), default=1, help="threads of a run (default: %(default)s)")
     parser.add_argument("--jobs", type=whole(1), default=1, help="runs at once (default: %(default)s)")

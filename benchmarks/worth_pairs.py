@@ -15,10 +15,10 @@ sys.path.insert(0, str(ROOT))
 
 import contest  # noqa: E402
 
-from degraders.document import parse  # noqa: E402
 from degraders.draw import Draw  # noqa: E402
 from degraders.errors import UserError  # noqa: E402
-from degraders.output import write_text  # noqa: E402
+from degraders.files import write_text  # noqa: E402
+from degraders.text.parse import parse  # noqa: E402
 
 Row = dict[str, Any]
 _WORD = re.compile(r"(?<![\w'’-])[A-Za-z]{3,}(?![\w'’-])")

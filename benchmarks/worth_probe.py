@@ -29,11 +29,11 @@ import worth_pairs  # noqa: E402
 import worth_tables  # noqa: E402
 from torch import Tensor  # noqa: E402
 
-from degraders import command  # noqa: E402
+import cli  # noqa: E402
 from degraders.errors import UserError  # noqa: E402
-from degraders.prompts import Style  # noqa: E402
-from fixer.encoding import end_ids, prompt_ids, text_ids  # noqa: E402
+from fixer.examples import end_ids, prompt_ids, text_ids  # noqa: E402
 from fixer.loading import load_adapter  # noqa: E402
+from fixer.prompts import PromptStyle  # noqa: E402
 
 MOST_CHARS = 800
 ALARMS = (0.1, 0.2, 0.4)
@@ -65,10 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("adapters", type=Path, nargs="+", metavar="ADAPTER", help="folders of train_qlora.py")
     parser.add_argument("--real", type=Path, required=True, help="real pairs, JSONL")
     parser.add_argument("--base_model", help="base model of the adapters, if it has moved (none: as they say)")
-    parser.add_argument("--texts", type=command.whole(1), default=250, help="real pairs (default: %(default)s)")
-    parser.add_argument("--threads", type=command.whole(1), default=1, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--texts", type=cli.whole_number(1), default=250, help="real pairs (default: %(default)s)")
+    parser.add_argument("--threads", type=cli.whole_number(1), default=1, help="CPU threads (default: %(default)s)")
     options = parser.parse_args(argv)
-    return command.run(parser.prog, lambda: probe(options), lambda: "the table holds what was done")
+    return cli.run_script(parser.prog, lambda: probe(options), lambda: "the table holds what was done")
 
 
 def probe(options: argparse.Namespace) -> None:
@@ -95,7 +95,7 @@ def probe(options: argparse.Namespace) -> None:
             print(worth_tables.table([*heads, *(f"{name} ({counts[name]})" for name in names)], lines))
 
 
-def encoded(tokenizer: Any, style: Style, row: worth_pairs.Row) -> Text:
+def encoded(tokenizer: Any, style: PromptStyle, row: worth_pairs.Row) -> Text:
     """A real pair; each of its edits by itself says with which token the text should go on, and from where."""
     bad, end = row["bad"], end_ids(tokenizer, style)[:1]
     tokens, errors = text_ids(tokenizer, bad) + end, []

@@ -10,7 +10,7 @@ from typing import Any
 import worth_tables
 
 from degraders import __version__
-from degraders.output import digest, write_text
+from degraders.files import sha256_file, write_text
 
 PARTS = {"tuning": "Owners to tune on", "held_out": "Owners held out", "last": "Owners held out, in the last run"}
 """The parts of the real pairs, and their titles."""
@@ -82,7 +82,7 @@ def recorded(work: Path, run: worth_tables.Run) -> dict[str, Any]:
         "part": run.part,
         "keep_bias": run.bias,
         "cpu_seconds": {"training": round(run.training, 1), "answering": round(run.answering, 1)},
-        "pairs_sha256": digest(pairs) if pairs.exists() else "",
+        "pairs_sha256": sha256_file(pairs) if pairs.exists() else "",
         "training": {
             "options": {key: plain(value) for key, value in manifest.get("options", {}).items()},
             **{key: manifest.get(key, {}) for key in ("results", "rejected", "sha256")},

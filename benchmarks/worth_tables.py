@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from degraders.metrics import Bootstrap, f_half_of_sums
+from scoring.figures import Bootstrap, f_half_of_sums
 
 Figure = tuple[float, float, float] | None
 """A value and the ends of its 95 % interval; None where nothing could be measured."""

@@ -14,10 +14,10 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
-from degraders.document import Unit
 from degraders.draw import Draw
 from degraders.edits import Edit, Located, apply
 from degraders.registry import Degrader, Fault
+from degraders.text.document import Unit
 
 SEVERITIES: dict[str, float | None] = {"light": 1.2, "medium": None, "heavy": 6.0}
 """Mean number of errors in a text of up to 2,000 characters; None: as the profile says. Longer texts get more."""
@@ -32,7 +32,7 @@ _HARD_TOKEN = re.compile(
 )
 
 
-class Counts(NamedTuple):
+class ErrorCounts(NamedTuple):
     """How many errors texts of up to `chars` characters have: cumulative shares of one, two …, and their mean."""
 
     chars: int
@@ -40,13 +40,13 @@ class Counts(NamedTuple):
     mean: float
 
     @classmethod
-    def of(cls, chars: int, shares: Sequence[float]) -> Counts:
+    def of(cls, chars: int, shares: Sequence[float]) -> ErrorCounts:
         total = sum(shares)
         mean = sum(count * share for count, share in enumerate(shares, 1)) / total
         return cls(chars, tuple(accumulate(share / total for share in shares)), mean)
 
 
-MANY_HAVE_ONE = (Counts.of(2000, (63, 20, 9, 4, 2, 1, 1)),)
+DEFAULT_COUNTS = (ErrorCounts.of(2000, (63, 20, 9, 4, 2, 1, 1)),)
 """How many errors a text has where no profile says it."""
 
 
@@ -67,7 +67,7 @@ class Plan:
     identity_rate: float = 0.05
     single_fault_rate: float | None = None
     allow_lossy: bool = False
-    counts: tuple[Counts, ...] = MANY_HAVE_ONE
+    counts: tuple[ErrorCounts, ...] = DEFAULT_COUNTS
     again: float = 0.0
     classes: str = "ABC"
     kept: frozenset[str] = field(init=False)
@@ -76,7 +76,7 @@ class Plan:
         object.__setattr__(self, "kept", frozenset(self.classes + "D" * self.allow_lossy))
 
 
-class Error(NamedTuple):
+class LocatedError(NamedTuple):
     """One edit of a variant with what it is; `evidence` is a range of the bad text that holds the right value."""
 
     located: Located
@@ -89,11 +89,11 @@ class Variant(NamedTuple):
     """A degraded unit: the bad text and its errors, in order. An identity pair has none."""
 
     bad: str
-    errors: tuple[Error, ...]
+    errors: tuple[LocatedError, ...]
     identity: bool = False
 
 
-class Given(NamedTuple):
+class PresetFault(NamedTuple):
     """A fault that was made elsewhere, for a variant to hold; `alone` if no other error shall stand beside it, and each
     of its edits counts for itself."""
 
@@ -145,7 +145,7 @@ class Degradation:
     def _draw(self, number: int) -> Draw:
         return Draw(self.plan.seed, self.unit.doc.doc_id, self.unit.index, number)
 
-    def variant(self, number: int, given: Given | None = None) -> Variant | None:
+    def variant(self, number: int, given: PresetFault | None = None) -> Variant | None:
         """The variant of that number, or None if no error finds a place; with a `given` fault, if that may stand, among
         its errors."""
         unit, plan = self.unit, self.plan
@@ -169,7 +169,7 @@ class Degradation:
             chosen = [item for item in chosen if item.group not in lost]
         return None
 
-    def _given(self, given: Given, single: bool) -> list[_Chosen]:
+    def _given(self, given: PresetFault, single: bool) -> list[_Chosen]:
         """The edits of a given fault, each by itself if they are many; none if they cannot stand, or must be one."""
         edits, class_, evidence, told = given.fault
         item = given.degrader
@@ -188,7 +188,7 @@ class Degradation:
             count += self._errors_of_a_text(counts, chars, draw)
         return max(least, count)
 
-    def _errors_of_a_text(self, counts: Sequence[Counts], chars: int, draw: Draw) -> int:
+    def _errors_of_a_text(self, counts: Sequence[ErrorCounts], chars: int, draw: Draw) -> int:
         like = next((each for each in counts if chars <= each.chars), counts[-1])
         count = 1 + bisect_right(like.shares, draw.below(1 << 32) / (1 << 32), 0, len(like.shares) - 1)
         wanted = self.plan.severity
@@ -275,7 +275,7 @@ class Degradation:
                 evidence = _in_bad(evidence, unit.start, located)
             if (class_ == "C" and evidence is None) or not (told or _told(place, bad, unit.context)):
                 class_, evidence = "D", None
-            errors.append(Error(place, degrader, class_, evidence))
+            errors.append(LocatedError(place, degrader, class_, evidence))
         return Variant(bad, tuple(errors))
 
 

@@ -1,4 +1,4 @@
-"""The word lists of `degraders/data`: reading them, and putting their words into a text.
+"""The word lists of `degraders/data/words`: reading them, and putting their words into a text.
 
 Each list is a text file whose first lines, comments, say what it is, its origin and its licence; an entry is
 `good: bad, bad ; tag` (a mapping) or `phrase ; tag` (a list), the tag optional.
@@ -12,7 +12,7 @@ from importlib.resources import files
 
 
 def _lines(name: str) -> Iterator[tuple[str, str]]:
-    for line in (files("degraders") / "data" / f"{name}.txt").read_text(encoding="utf-8").splitlines():
+    for line in (files("degraders") / "data" / "words" / f"{name}.txt").read_text(encoding="utf-8").splitlines():
         if line.strip() and not line.startswith("#"):
             entry, _, tag = line.partition(" ; ")
             yield entry.strip(), tag.strip()

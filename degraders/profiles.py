@@ -1,6 +1,6 @@
 """How real errors are: how many a text has, of which kinds, in texts of which length; read from a file for a plan.
 
-A profile is a JSON file as `data_prep.py --calibrate` writes it. `degraders/data/profile.json` is the default.
+A profile is a JSON file as `data_prep.py --calibrate` writes it; `data/profiles/realistic.json` is the default.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any
 
 import orjson
 
-from degraders.engine import Counts
+from degraders.catalogue import all_degraders
+from degraders.engine import ErrorCounts
 from degraders.errors import UserError
-from degraders.registry import Degrader, all_degraders
+from degraders.registry import Degrader
 
 FORMAT = "profile of documentation errors, 1"
 
@@ -31,7 +32,7 @@ class Profile:
     """
 
     weights: tuple[tuple[str, float], ...]
-    counts: tuple[Counts, ...]
+    counts: tuple[ErrorCounts, ...]
     again: float
     sizes: tuple[int, ...]
     origin: str = ""
@@ -77,16 +78,16 @@ REPAIRABLE = "repairable"
 
 
 @cache
-def default(name: str = "profile") -> Profile:
+def builtin_profile(name: str = "realistic") -> Profile:
     """The profile that is used where none is named, or another of ours."""
-    path = files("degraders") / "data" / f"{name}.json"
-    return _parsed(path.read_bytes(), f"degraders/data/{name}.json")
+    path = files("degraders") / "data" / "profiles" / f"{name}.json"
+    return _parsed(path.read_bytes(), f"degraders/data/profiles/{name}.json")
 
 
-def read(path: Path) -> Profile:
+def read_profile(path: Path) -> Profile:
     """The profile of a file, or ours of that name; UserError if it is none."""
     if str(path) == REPAIRABLE:
-        return default(REPAIRABLE)
+        return builtin_profile(REPAIRABLE)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -116,7 +117,7 @@ def _profile(content: Mapping[str, Any]) -> Profile:
     if min(weights.values(), default=0) < 0 or not any(weights.values()):
         raise ValueError("weights must be positive")
     counts = tuple(
-        Counts.of(int(each["chars"]), [float(n) for n in each["shares"]]) for each in content["errors_a_text"]
+        ErrorCounts.of(int(each["chars"]), [float(n) for n in each["shares"]]) for each in content["errors_a_text"]
     )
     if not counts or list(counts) != sorted(counts):
         raise ValueError("errors_a_text must be in order of chars")

@@ -14,17 +14,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from itertools import chain
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from degraders.document import PROTECTED, Region, Unit
 from degraders.draw import Draw
 from degraders.edits import Edit
-from degraders.errors import UserError
+from degraders.taxonomy import FAMILIES
+from degraders.text.document import PROTECTED, Region, Unit
 
 PLACES_PER_TRY = 3
-FAMILIES = ("spelling", "grammar", "style", "markup", "structure", "content", "code", "encoding", "llm")
 
 
 class Place(NamedTuple):
@@ -216,6 +214,11 @@ class Degrader:
 _DEGRADERS: dict[str, Degrader] = {}
 
 
+def registered_degraders() -> Mapping[str, Degrader]:
+    """The degraders declared so far, by name, in the order of their declaration."""
+    return _DEGRADERS
+
+
 def degrader(
     name: str,
     *,
@@ -283,40 +286,3 @@ def degrader_of(
     _DEGRADERS[name] = Degrader(
         name, where, first, does, example, recoverable, *settings, weight, english, ways=children
     )
-
-
-def all_degraders() -> Mapping[str, Degrader]:
-    """Every degrader by name, in the order of the families."""
-    import degraders.llm
-    import degraders.rules  # noqa: F401  (these declare them)
-
-    return dict(sorted(_DEGRADERS.items(), key=lambda item: FAMILIES.index(item[1].family)))
-
-
-def select(include: Iterable[str] = ("*",), exclude: Iterable[str] = ()) -> tuple[Degrader, ...]:
-    """The degraders that a list of names, families or globs picks.
-
-    Raises UserError where a part of the list picks none, naming those that come near.
-    """
-    known = all_degraders()
-    chosen = {name for part in include for name in _matching(part, known)}
-    chosen -= {name for part in exclude for name in _matching(part, known)}
-    if not chosen:
-        raise UserError("no degrader is left: --exclude takes away all that --degraders picks")
-    return tuple(known[name] for name in known if name in chosen)
-
-
-def _matching(part: str, known: Mapping[str, Degrader]) -> list[str]:
-    found = [
-        name
-        for name, item in known.items()
-        if part in (name, item.family, name.partition(".")[2]) or fnmatchcase(name, part)
-    ]
-    if not found:
-        from difflib import get_close_matches
-
-        short = {name.partition(".")[2]: name for name in known}
-        near = get_close_matches(part, [*known, *short, *FAMILIES], n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else "see --list-degraders"
-        raise UserError(f"unknown degrader {part!r}: {hint}")
-    return found

@@ -14,16 +14,16 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from degraders.dataset.pairs import Pair
 from degraders.errors import UserError
-from degraders.pairs import Pair
-from degraders.predictions import Kept, Prediction
-from degraders.prompts import Style
 from fixer.artefacts import MANIFEST
+from fixer.devices import make_accelerator
 from fixer.generation import Sampling
 from fixer.guard import Limits
 from fixer.loading import base_name, base_of, has_style, is_adapter, load_adapter, load_base, load_tokenizer
+from fixer.predictions import Prediction, PredictionStore
+from fixer.prompts import PromptStyle
 from fixer.repair import Repairer
-from fixer.training import accelerator_for
 
 WINDOW = 512
 KEEP_BIAS = 2.0
@@ -34,7 +34,7 @@ _OF_A_MODEL = ("*.safetensors", "*.bin", "*config.json", "tokenizer*", "*.jinja"
 
 
 @dataclass(frozen=True)
-class Asked:
+class AnswerSettings:
     """Which model answers, and how; `window` None is what an adapter was trained with, or `WINDOW` tokens."""
 
     model: str
@@ -82,10 +82,10 @@ class Asked:
             return WINDOW
 
 
-def usual_bias(model: str) -> float:
+def default_keep_bias(model: str) -> float:
     """The bias towards keeping the text where none is asked for; none where answers follow no text."""
     folder = Path(model)
-    follows = not has_style(folder) or Style.load(folder).target_format == "good_only"
+    follows = not has_style(folder) or PromptStyle.load(folder).target_format == "good_only"
     return KEEP_BIAS if follows else 0.0
 
 
@@ -104,7 +104,7 @@ def fingerprint(folder: Path) -> str:
     return found.hexdigest()[:16]
 
 
-def load(asked: Asked, device: torch.device) -> tuple[Any, Any, Style]:
+def load(asked: AnswerSettings, device: torch.device) -> tuple[Any, Any, PromptStyle]:
     """Model, tokenizer and prompt style of an adapter's folder or of a plain model, which is asked for the whole text.
 
     UserError if it is not to be had, if it was trained to write errors, or if its answers do not follow their text,
@@ -122,7 +122,7 @@ def load(asked: Asked, device: torch.device) -> tuple[Any, Any, Style]:
         name = base_name(asked.model)
         tokenizer = load_tokenizer(name, trust_remote_code=asked.trust_remote_code)
         chat = bool(getattr(tokenizer, "chat_template", None))
-        style = Style.load(asked.folder) if has_style(asked.folder) else Style("chat" if chat else "plain")
+        style = PromptStyle.load(asked.folder) if has_style(asked.folder) else PromptStyle("chat" if chat else "plain")
         model = load_base(name, **settings)
     if style.direction != "repair":
         raise UserError(f"{asked.model}: was trained to write errors (--direction degrade); what is scored is repairs")
@@ -134,7 +134,7 @@ def load(asked: Asked, device: torch.device) -> tuple[Any, Any, Style]:
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnsweredPairs:
     """The predictions of all pairs, in their order: `found` were there, the others made now, in so many tokens by all
     processes, and seconds of the main one."""
 
@@ -145,9 +145,11 @@ class Answered:
     processes: int
 
 
-def answer(asked: Asked, pairs: Sequence[Pair], kept: Kept, *, begin_anew: bool) -> Answered | None:
+def answer_pairs(
+    asked: AnswerSettings, pairs: Sequence[Pair], kept: PredictionStore, *, begin_anew: bool
+) -> AnsweredPairs | None:
     """The answers of a model to pairs; None in all processes but the main one, which writes and speaks."""
-    accelerator = accelerator_for(asked.device_map)
+    accelerator = make_accelerator(asked.device_map)
     if begin_anew and accelerator.is_main_process:
         kept.remove()
     accelerator.wait_for_everyone()
@@ -170,7 +172,7 @@ def answer(asked: Asked, pairs: Sequence[Pair], kept: Kept, *, begin_anew: bool)
     predictions = [made[pair.id] for pair in pairs]
     kept.finish(predictions)
     tokens = sum(one.tokens for one in predictions if one.id not in found)
-    return Answered(predictions, len(found), tokens, seconds, processes)
+    return AnsweredPairs(predictions, len(found), tokens, seconds, processes)
 
 
 def shared_out(pairs: Sequence[Pair], process: int, processes: int) -> list[Pair]:
@@ -178,7 +180,7 @@ def shared_out(pairs: Sequence[Pair], process: int, processes: int) -> list[Pair
     return sorted(pairs, key=lambda pair: (-len(pair.bad), pair.id))[process::processes]
 
 
-def _generate(asked: Asked, share: Sequence[Pair], kept: Kept, accelerator: Any) -> float:
+def _generate(asked: AnswerSettings, share: Sequence[Pair], kept: PredictionStore, accelerator: Any) -> float:
     """Answer a share of the pairs; returns the seconds it took, loading left out."""
     model, tokenizer, style = load(asked, accelerator.device)
     repairer = Repairer(

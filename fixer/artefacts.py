@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from degraders.errors import UserError
-from degraders.output import digest, lock, write_text
-from degraders.prompts import FILE as STYLE
-from degraders.prompts import Style
-from fixer.checkpoints import Row, lines
+from degraders.files import lock_file, sha256_file, write_text
+from fixer.checkpoints import Row, json_lines
+from fixer.prompts import STYLE_FILE as STYLE
+from fixer.prompts import PromptStyle
 
 MANIFEST, METRICS, CURVE, CARD = "train_manifest.json", "metrics.jsonl", "loss.png", "README.md"
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
@@ -27,13 +27,13 @@ _TOKENIZER = (
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def claim_folder(folder: Path) -> Iterator[None]:
     """Keep the folder, made if it is absent, for this run alone; left away again if nothing was written to it."""
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
-        lock(handle, folder, "--save_dir")
+        lock_file(handle, folder, "--save_dir")
         yield
     finally:
         os.close(handle)
@@ -54,7 +54,7 @@ def check_folder(folder: Path, *, force: bool, resume: bool) -> None:
         raise UserError(f"{folder}: is not empty; --resume goes on with its run, --force replaces it")
 
 
-def clear(folder: Path) -> None:
+def clear_folder(folder: Path) -> None:
     """Remove what an earlier run left, the manifest first; what is not ours stays."""
     for name in (MANIFEST, *_ADAPTER, *_TOKENIZER, METRICS, CURVE, CARD):
         (folder / name).unlink(missing_ok=True)
@@ -62,7 +62,7 @@ def clear(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-class Log:
+class MetricsLog:
     """The rows of `metrics.jsonl`: one a step, one a validation; times stand only in TensorBoard.
 
     `folder` is None for the processes that write nothing.
@@ -77,7 +77,7 @@ class Log:
     def _open(self, folder: Path) -> None:
         """Begin the files with the rows that there are; not before the first new one, so that a run that fails before
         it has done anything leaves nothing behind."""
-        write_text(folder / METRICS, lines(self.rows))
+        write_text(folder / METRICS, json_lines(self.rows))
         self._file = (folder / METRICS).open("a", encoding="utf-8", newline="\n")
         if self._tensorboard:
             self._board = _board(folder / TENSORBOARD, self.rows)
@@ -88,7 +88,7 @@ class Log:
             self._open(self._folder)
         self.rows.append(row)
         if self._file:
-            self._file.write(lines([row]))
+            self._file.write(json_lines([row]))
             self._file.flush()
         if self._board:
             values = row if speed is None else {**row, "tokens_a_second": speed}
@@ -126,7 +126,7 @@ def _board(folder: Path, rows: Sequence[Row]) -> Any:
 
 
 def write_adapter(
-    folder: Path, model: Any, weights: Mapping[str, Any], tokenizer: Any, style: Style, log: Log, card: str
+    folder: Path, model: Any, weights: Mapping[str, Any], tokenizer: Any, style: PromptStyle, log: MetricsLog, card: str
 ) -> None:
     """Write the adapter and what explains it: all of it under another name first, then renamed into place."""
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as name:
@@ -149,7 +149,7 @@ def _sort_lists(path: Path) -> None:
     write_text(path, json.dumps(ordered, indent=2, sort_keys=True) + "\n")
 
 
-def draw_curve(path: Path, log: Log) -> None:
+def draw_curve(path: Path, log: MetricsLog) -> None:
     """A PNG of the loss: every step as a point, its running mean as a line, and the validations."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -181,7 +181,7 @@ def _smooth(values: Sequence[float], share: float = 0.1) -> list[float]:
     return smooth
 
 
-def card(base: str, options: Mapping[str, Any], facts: Sequence[tuple[str, str]], style: Style) -> str:
+def model_card(base: str, options: Mapping[str, Any], facts: Sequence[tuple[str, str]], style: PromptStyle) -> str:
     """The model card, as hubs show it: what the adapter is, how it is loaded, what it was made of, what came out."""
     head = ["---", *([f"base_model: {json.dumps(base)}"]), "library_name: peft", "pipeline_tag: text-generation"]
     tags = ["tags:", "- lora", "- documentation", "- text-correction", "---"]
@@ -229,7 +229,7 @@ The base model's licence holds for the adapter too, and so do the licences of th
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> list[str]:
     """Write the manifest, with the digests of all files, as the last one; returns the names of all that was written."""
     names = [path.name for path in sorted(folder.iterdir()) if path.is_file() and path.name in _known()]
-    files = {name: digest(folder / name) for name in names}
+    files = {name: sha256_file(folder / name) for name in names}
     write_text(folder / MANIFEST, json.dumps({**content, "sha256": files}, indent=2) + "\n")
     return [*names, MANIFEST]
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fixer.encoding import Example
+from fixer.examples import Example
 
 MOST_PADDING = 0.12
 """Share of a batch's slots that may be padding."""

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from degraders.errors import UserError
-from degraders.output import digest
+from degraders.files import sha256_file
 
 Row = dict[str, Any]
 KEPT = 2
@@ -31,7 +31,7 @@ _STATE, _HISTORY = "state.json", "history.jsonl"
 
 
 @dataclass
-class State:
+class TrainingState:
     """A run after `step` optimizer steps; `best` is empty before the first validation, `history` the log's rows."""
 
     step: int
@@ -48,7 +48,7 @@ class Checkpoints:
         self.folder = folder
         self.signature = dict(signature)
 
-    def save(self, state: State) -> None:
+    def save(self, state: TrainingState) -> None:
         """Write a checkpoint, whole or not at all, then remove those that are no longer needed."""
         final = self.folder / f"step-{state.step:06}"
         partial = final.with_name(final.name + ".partial")
@@ -56,8 +56,8 @@ class Checkpoints:
         partial.mkdir(parents=True)
         for part in _PARTS:
             save_file(getattr(state, part), partial / f"{part}.safetensors")
-        (partial / _HISTORY).write_text(lines(state.history), encoding="utf-8")
-        files = {path.name: digest(path) for path in sorted(partial.iterdir())}
+        (partial / _HISTORY).write_text(json_lines(state.history), encoding="utf-8")
+        files = {path.name: sha256_file(path) for path in sorted(partial.iterdir())}
         content = {"step": state.step, "run": self.signature, "sha256": files}
         (partial / _STATE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         shutil.rmtree(final, ignore_errors=True)
@@ -65,7 +65,7 @@ class Checkpoints:
         for old in self._found()[KEPT:]:
             shutil.rmtree(old)
 
-    def last(self) -> tuple[State | None, list[str]]:
+    def last(self) -> tuple[TrainingState | None, list[str]]:
         """The newest checkpoint that is whole, None if there is none; and a note on each that is broken.
 
         UserError if all are broken, or if the run was begun with other options.
@@ -85,15 +85,15 @@ class Checkpoints:
         """The folders of checkpoints, newest first."""
         return sorted((path for path in self.folder.glob("step-*") if path.name[5:].isdecimal()), reverse=True)
 
-    def _load(self, folder: Path) -> State:
+    def _load(self, folder: Path) -> TrainingState:
         content = json.loads((folder / _STATE).read_text(encoding="utf-8"))
         for name, expected in content["sha256"].items():
-            if digest(folder / name) != expected:
+            if sha256_file(folder / name) != expected:
                 raise ValueError(f"{name} is not what was written")
         self._compare(folder, content["run"])
         weights, optimizer, best = (load_file(folder / f"{part}.safetensors") for part in _PARTS)
         history = [json.loads(line) for line in (folder / _HISTORY).read_text(encoding="utf-8").splitlines()]
-        return State(content["step"], weights, optimizer, best, history)
+        return TrainingState(content["step"], weights, optimizer, best, history)
 
     def _compare(self, folder: Path, begun: Mapping[str, Any]) -> None:
         now = json.loads(json.dumps(self.signature))
@@ -105,18 +105,18 @@ class Checkpoints:
                 )
 
 
-def lines(rows: list[Row]) -> str:
+def json_lines(rows: list[Row]) -> str:
     """Rows as JSON lines."""
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
-def trained(model: nn.Module) -> dict[str, Tensor]:
+def trainable_weights(model: nn.Module) -> dict[str, Tensor]:
     """A copy, in main memory and unsharded, of the weights that are trained; all processes must ask together."""
     return {name: _whole(weight) for name, weight in model.named_parameters() if weight.requires_grad}
 
 
 @torch.no_grad()
-def put_back(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+def restore_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Set the trained weights to a copy of `trained`."""
     own = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     if own.keys() != weights.keys():
@@ -131,7 +131,7 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     return {name if isinstance(value, Tensor) else f"{name}=": _whole(torch.as_tensor(value)) for name, value in leaves}
 
 
-def put_back_optimizer(optimizer: torch.optim.Optimizer, flat: Mapping[str, Tensor]) -> None:
+def restore_optimizer(optimizer: torch.optim.Optimizer, flat: Mapping[str, Tensor]) -> None:
     """Set the optimizer's state to a copy of `optimizer_state`."""
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     state: dict[Any, Any] = {}

@@ -26,7 +26,7 @@ REPEATS = 3
 LONGEST_PERIOD = 128
 
 
-class Request(NamedTuple):
+class GenerationRequest(NamedTuple):
     """Token ids to continue; `source` are those of the text that the answer mostly copies, `limit` its most tokens;
     `seed` parts samples of the same prompt."""
 
@@ -36,7 +36,7 @@ class Request(NamedTuple):
     seed: int = 0
 
 
-class Generated(NamedTuple):
+class GeneratedAnswer(NamedTuple):
     """An answer, its length in tokens (the end token included), why it ends (`end`, `length` or `repeat`), and its
     token ids."""
 
@@ -105,7 +105,7 @@ class _Row:
     """An answer in the making; `cached` counts the tokens in the cache, all but the last that is known."""
 
     index: int
-    request: Request
+    request: GenerationRequest
     drafter: Drafter
     draws: list[float]
     cached: int
@@ -142,7 +142,9 @@ class Generator:
         self._masks = _Masks(model.config.get_text_config())
         self._device: torch.device = model.get_input_embeddings().weight.device
 
-    def __call__(self, requests: Sequence[Request], ranks: Sequence[int] = ()) -> Iterator[tuple[int, Generated]]:
+    def __call__(
+        self, requests: Sequence[GenerationRequest], ranks: Sequence[int] = ()
+    ) -> Iterator[tuple[int, GeneratedAnswer]]:
         """Each request's index and answer as it is done; the longest first, so that rows side by side are of a length.
 
         `ranks`, one a request, say which go before others however long these are.
@@ -167,7 +169,9 @@ class Generator:
         finally:
             self._model.train(training)
 
-    def _fill(self, rows: list[_Row], queue: deque[int], requests: Sequence[Request], cache: RaggedCache) -> None:
+    def _fill(
+        self, rows: list[_Row], queue: deque[int], requests: Sequence[GenerationRequest], cache: RaggedCache
+    ) -> None:
         """Take up new requests once enough rows are free: few rows a forward pass would waste most of its cost."""
         free = self._batch - len(rows)
         if not queue or (rows and free < max(1, self._batch // 4)):
@@ -176,12 +180,12 @@ class Generator:
         self._prefill(new, len(rows), cache)
         rows += new
 
-    def _row(self, index: int, request: Request) -> _Row:
+    def _row(self, index: int, request: GenerationRequest) -> _Row:
         texts = self._tokenizer.convert_ids_to_tokens(request.source)
         drafter = Drafter(request.source, texts, self._stop[0])
         return _Row(index, request, drafter, self._draws(request), len(request.prompt) - 1)
 
-    def _draws(self, request: Request) -> list[float]:
+    def _draws(self, request: GenerationRequest) -> list[float]:
         """A number in [0, 1) for each token of the answer, keyed by seed and prompt: the batch has no part in it."""
         if not self._sampling.temperature:
             return []
@@ -280,10 +284,10 @@ class Generator:
             return "repeat"
         return "length" if len(row.tokens) >= row.request.limit else ""
 
-    def _generated(self, row: _Row) -> Generated:
+    def _generated(self, row: _Row) -> GeneratedAnswer:
         tokens = row.tokens[:-1] if row.end == "end" else row.tokens
         text = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return Generated(str(text), len(row.tokens), row.end, tuple(row.tokens))
+        return GeneratedAnswer(str(text), len(row.tokens), row.end, tuple(row.tokens))
 
 
 class _Masks:

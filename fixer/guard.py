@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from rapidfuzz.distance import LCSseq, Levenshtein
 
-from degraders.document import parse
+from degraders.text.parse import parse
 
 NO_END = "no end"
 EMPTY = "empty"

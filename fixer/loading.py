@@ -19,8 +19,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from degraders.errors import UserError
-from degraders.prompts import FILE as STYLE
-from degraders.prompts import Style
+from fixer.prompts import STYLE_FILE as STYLE
+from fixer.prompts import PromptStyle
 
 TINY = "debug-tiny"
 """Name of the model that is made on the spot."""
@@ -137,14 +137,14 @@ def load_adapter(
     base: str | None = None,
     attention: str = "auto",
     trust_remote_code: bool = False,
-) -> tuple[Any, Any, Style]:
+) -> tuple[Any, Any, PromptStyle]:
     """Model, tokenizer and prompt style of an adapter's folder; `base` names its base model if it has moved.
 
     UserError if something is missing, or if base and adapter do not belong together.
     """
     from peft import PeftModel
 
-    style = Style.load(folder)
+    style = PromptStyle.load(folder)
     name = base_name(base or base_of(folder))
     try:
         model = load_base(name, bits=bits, device=device, attention=attention, trust_remote_code=trust_remote_code)

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from degraders.pairs import Pair, chunks
-from degraders.predictions import Prediction
-from degraders.prompts import Style
-from fixer.encoding import bare, end_ids, prompt_ids, text_ids
-from fixer.generation import Generated, Generator, Request, Sampling
+from degraders.dataset.pairs import Pair
+from fixer.examples import bare, end_ids, prompt_ids, text_ids
+from fixer.generation import GeneratedAnswer, GenerationRequest, Generator, Sampling
 from fixer.guard import BROKEN, EMPTY, Limits, guard
+from fixer.predictions import Prediction
+from fixer.prompts import PromptStyle
+from fixer.windows import split_text
 
 TOO_LONG = "too long"
 TOGETHER = 32
@@ -60,19 +61,19 @@ class _Job:
         )
 
 
-def source_ids(tokenizer: Any, style: Style, text: str) -> list[int]:
+def source_ids(tokenizer: Any, style: PromptStyle, text: str) -> list[int]:
     """The text's tokens as they would stand in the answer: inside JSON, line breaks and quotes are escaped."""
     return text_ids(
         tokenizer, text if style.target_format == "good_only" else json.dumps(text, ensure_ascii=False)[1:-1]
     )
 
 
-def request(tokenizer: Any, style: Style, text: str, context: str) -> Request:
+def build_request(tokenizer: Any, style: PromptStyle, text: str, context: str) -> GenerationRequest:
     """What the model is asked about a text, in the style that it was trained with."""
     text = bare(style, text[len(_blank_lines(text)) :])
     source = source_ids(tokenizer, style, text)
     factor, more = _GROWTH[style.target_format]
-    return Request(prompt_ids(tokenizer, style, text, context), source, int(factor * len(source)) + more)
+    return GenerationRequest(prompt_ids(tokenizer, style, text, context), source, int(factor * len(source)) + more)
 
 
 class Repairer:
@@ -86,7 +87,7 @@ class Repairer:
         self,
         model: Any,
         tokenizer: Any,
-        style: Style,
+        style: PromptStyle,
         *,
         window: int = 512,
         batch: int = 8,
@@ -107,7 +108,7 @@ class Repairer:
     ) -> Iterator[Prediction]:
         """A prediction for each pair as it is done, not in the pairs' order; `seen` hears, of each piece that is done,
         how many characters it had and how many tokens its answer."""
-        requests: list[Request] = []
+        requests: list[GenerationRequest] = []
         owners: list[tuple[_Job, _Piece]] = []
         ranks: list[int] = []
         for number, pair in enumerate(pairs):
@@ -132,25 +133,25 @@ class Repairer:
 
     def _job(self, pair: Pair) -> _Job:
         text = self._style.source(pair)
-        pieces = chunks(text, pair.format, lambda piece: self._fits(piece, pair.context))
+        pieces = split_text(text, pair.format, lambda piece: self._fits(piece, pair.context))
         return _Job(pair, [_Piece(piece, piece, piece) for piece in pieces])
 
     def _fits(self, text: str, context: str) -> bool:
         prompt = prompt_ids(self._tokenizer, self._style, text, context)
         return len(prompt) + len(source_ids(self._tokenizer, self._style, text)) + 1 <= self._window
 
-    def _request(self, pair: Pair, piece: _Piece) -> Request | None:
+    def _request(self, pair: Pair, piece: _Piece) -> GenerationRequest | None:
         """What the model is asked; None for white space, and for what exceeds the model's positions (a problem)."""
         if not piece.given.strip():
             return None
-        asked = request(self._tokenizer, self._style, piece.given, pair.context)
+        asked = build_request(self._tokenizer, self._style, piece.given, pair.context)
         limit = min(asked.limit, self._positions - len(asked.prompt))
         if limit <= len(asked.source):
             piece.problem = TOO_LONG
             return None
         return asked._replace(limit=limit)
 
-    def _take(self, pair: Pair, piece: _Piece, generated: Generated) -> None:
+    def _take(self, pair: Pair, piece: _Piece, generated: GeneratedAnswer) -> None:
         """Read the model's answer to a piece, and let the guard judge it."""
         ended = generated.end == "end"
         answer = self._style.answer(generated.text, piece.given)

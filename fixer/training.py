@@ -9,7 +9,6 @@ are shared out among processes and micro-batches makes no difference.
 from __future__ import annotations
 
 import math
-import os
 import sys
 import time
 import warnings
@@ -22,15 +21,22 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, DistributedType
+from accelerate.utils import DistributedType
 from torch import Tensor
 from tqdm import tqdm
 
 from degraders.errors import UserError
-from fixer.artefacts import Log
+from fixer.artefacts import MetricsLog
 from fixer.batching import Batch, step_batches
-from fixer.checkpoints import Checkpoints, State, optimizer_state, put_back, put_back_optimizer, trained
-from fixer.encoding import Example
+from fixer.checkpoints import (
+    Checkpoints,
+    TrainingState,
+    optimizer_state,
+    restore_optimizer,
+    restore_weights,
+    trainable_weights,
+)
+from fixer.examples import Example
 from fixer.lora import fuse
 from fixer.loss import FixerModel
 
@@ -80,32 +86,6 @@ class Result:
     peak_bytes: int
 
 
-def accelerator_for(device_map: str) -> Accelerator:
-    """The processes that train together: one, or as many as accelerate or torchrun started.
-
-    `auto` is a device for each process; several processes on one device, or a device that is not there, are refused.
-    """
-    if device_map not in ("auto", "cpu"):
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            raise UserError(f"--device_map {device_map}: several processes need auto, a device for each")
-        os.environ["ACCELERATE_TORCH_DEVICE"] = str(_checked(device_map))
-    # Buffers are constants here, and processes run different numbers of micro-batches before they meet.
-    handlers = [DistributedDataParallelKwargs(broadcast_buffers=False)]
-    return Accelerator(cpu=device_map == "cpu" or not torch.cuda.is_available(), kwargs_handlers=handlers)
-
-
-def _checked(device_map: str) -> torch.device:
-    try:
-        device = torch.device(device_map)
-    except RuntimeError as error:
-        raise UserError(f"--device_map {device_map}: is no device; pass auto, cpu, cuda or cuda:1") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(
-            f"--device_map {device_map}: torch sees {torch.cuda.device_count()} CUDA devices; pass auto or cpu"
-        )
-    return device
-
-
 def order(count: int, seed: int, epoch: int) -> list[int]:
     """The order of the examples in an epoch, the same on every machine."""
     return sorted(range(count), key=lambda place: blake2b(f"{seed} {epoch} {place}".encode(), digest_size=8).digest())
@@ -132,7 +112,7 @@ class Trainer:
         validation: Sequence[Example],
         *,
         pad_id: int,
-        log: Log,
+        log: MetricsLog,
         checkpoints: Checkpoints,
     ) -> None:
         self._accelerator, self._recipe = accelerator, recipe
@@ -153,7 +133,7 @@ class Trainer:
         self._epoch_steps = math.ceil(len(train) / recipe.step_examples)
         self._order = lru_cache(maxsize=2)(lambda epoch: order(len(train), recipe.seed, epoch))
 
-    def run(self, state: State | None) -> Result:
+    def run(self, state: TrainingState | None) -> Result:
         """Train from the state, or from the start, to the last step or until validation no longer improves."""
         recipe, log = self._recipe, self._log
         first = self._begin(state)
@@ -174,18 +154,18 @@ class Trainer:
                     self._validate(step)
                 if step % recipe.save_every == 0 or step == recipe.steps or self._stale():
                     self._save(step)
-        weights = self._best or trained(self._core)
+        weights = self._best or trainable_weights(self._core)
         stopped = step < recipe.steps
         return Result(step, weights, stopped, spent, tokens, self._peak())
 
-    def _begin(self, state: State | None) -> int:
+    def _begin(self, state: TrainingState | None) -> int:
         """Set everything to the state, or validate the model as it comes; returns the steps that are done."""
         if state is None:
             if self._validation:
                 self._validate(0)
             return 0
-        put_back(self._core, state.weights)
-        put_back_optimizer(self._plain_optimizer(), state.optimizer)
+        restore_weights(self._core, state.weights)
+        restore_optimizer(self._plain_optimizer(), state.optimizer)
         self._best = state.best
         return state.step
 
@@ -234,12 +214,14 @@ class Trainer:
         best = self._log.best()
         self._log.add({"step": step, "validation_loss": loss})
         if best is None or loss < best["validation_loss"]:
-            self._best = trained(self._core)
+            self._best = trainable_weights(self._core)
         if self._accelerator.is_main_process:
             tqdm.write(f"step {step} of {self._recipe.steps}: validation loss {loss:.4f}", file=sys.stderr)
 
     def _save(self, step: int) -> None:
-        state = State(step, trained(self._core), optimizer_state(self._plain_optimizer()), self._best, self._log.rows)
+        state = TrainingState(
+            step, trainable_weights(self._core), optimizer_state(self._plain_optimizer()), self._best, self._log.rows
+        )
         if self._accelerator.is_main_process:
             self._checkpoints.save(state)
 

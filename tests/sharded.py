@@ -13,7 +13,7 @@ from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import train_qlora
-from fixer import training
+from fixer import devices
 
 
 def sharded(device_map: str) -> Any:
@@ -30,6 +30,6 @@ def sharded(device_map: str) -> Any:
     return accelerator
 
 
-plain = training.accelerator_for
-training.accelerator_for = sharded
+plain = devices.make_accelerator
+devices.make_accelerator = sharded
 sys.exit(train_qlora.main(sys.argv[2:]))

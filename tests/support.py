@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from degraders.document import Document, Unit, parse
+from degraders.catalogue import all_degraders
 from degraders.engine import Degradation, Plan, Variant
-from degraders.registry import Degrader, all_degraders
+from degraders.registry import Degrader
+from degraders.text.document import Document, Unit
+from degraders.text.parse import parse
 
 
 def whole(doc: Document) -> Unit:

@@ -16,28 +16,28 @@ import pytest
 from servers import Behave, passage_of, say, send, serving
 
 import data_prep
-from degraders.asking import Answer, Answers, ask
+from degraders.dataset.records import check_record, read_records
 from degraders.errors import UserError
-from degraders.records import faults, read
-from degraders.rewriting import Request
+from degraders.rewrites.cache import AnswerCache, fill_cache
+from degraders.rewrites.requests import RewriteAnswer, RewriteRequest
 
-openai = pytest.importorskip("openai")
+pytest.importorskip("openai")
 
-from degraders import llm_openai  # noqa: E402
-from degraders.llm_openai import OpenAI, Server  # noqa: E402
+from degraders.rewrites import openai
+from degraders.rewrites.openai import OpenAIBackend, ServerSettings
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_docs"
 KEY = "sk-very-secret-0123456789"
 
 
-def requests(count: int) -> list[Request]:
+def requests(count: int) -> list[RewriteRequest]:
     return [
-        Request("wordy", f"The server reads the file of the user, number {n}, at the start.", "", n)
+        RewriteRequest("wordy", f"The server reads the file of the user, number {n}, at the start.", "", n)
         for n in range(count)
     ]
 
 
-def asked(behave: Behave, count: int = 6, **settings: Any) -> tuple[list[Answer], int]:
+def asked(behave: Behave, count: int = 6, **settings: Any) -> tuple[list[RewriteAnswer], int]:
     """What comes of some requests to a server, and how many HTTP requests it saw."""
     seen = Counter[str]()
 
@@ -46,14 +46,14 @@ def asked(behave: Behave, count: int = 6, **settings: Any) -> tuple[list[Answer]
         behave(body, handler)
 
     with serving(counted) as url:
-        server = Server("m", url, 0.7, **({"concurrency": 4, "timeout": 2.0} | settings))
-        answers = list(OpenAI(server).answers(requests(count)))
+        server = ServerSettings("m", url, 0.7, **({"concurrency": 4, "timeout": 2.0} | settings))
+        answers = list(OpenAIBackend(server).answers(requests(count)))
     return answers, seen["requests"]
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(llm_openai, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(openai, "_FIRST_PAUSE", 0.01)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
 
@@ -62,31 +62,33 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_answer_is_found_again_by_model_prompt_passage_and_seed(tmp_path: Path) -> None:
     one, other = requests(2)
-    answers = Answers(str(tmp_path / "a.sqlite"), "model 1", write=True)
+    answers = AnswerCache(str(tmp_path / "a.sqlite"), "model 1", write=True)
     answers.keep(one, "It is said.")
     answers.close()
-    found = Answers(str(tmp_path / "a.sqlite"), "model 1")
+    found = AnswerCache(str(tmp_path / "a.sqlite"), "model 1")
     assert found.rewrite(one) == "It is said."
     assert [found.rewrite(each) for each in (other, one._replace(seed=9), one._replace(problem="vague"))] == [None] * 3
-    assert Answers(str(tmp_path / "a.sqlite"), "model 2").rewrite(one) is None
+    assert AnswerCache(str(tmp_path / "a.sqlite"), "model 2").rewrite(one) is None
 
 
 def test_only_what_is_not_there_is_asked_and_failures_are_asked_again(tmp_path: Path) -> None:
     class Backend:
         def __init__(self) -> None:
-            self.seen: list[Request] = []
+            self.seen: list[RewriteRequest] = []
 
-        def answers(self, requests: Any) -> Iterator[Answer]:
+        def answers(self, requests: Any) -> Iterator[RewriteAnswer]:
             for request in requests:
                 self.seen.append(request)
                 yield (
-                    Answer(request, None, "timed out") if request.seed == 2 else Answer(request, request.passage[::-1])
+                    RewriteAnswer(request, None, "timed out")
+                    if request.seed == 2
+                    else RewriteAnswer(request, request.passage[::-1])
                 )
 
-    answers = Answers(str(tmp_path / "a.sqlite"), "m", write=True)
+    answers = AnswerCache(str(tmp_path / "a.sqlite"), "m", write=True)
     first, again = Backend(), Backend()
-    assert Counter(ask(first, requests(4), answers)) == {"answered": 3, "timed out": 1}
-    assert Counter(ask(again, requests(4), answers)) == {"found in the cache": 3, "timed out": 1}
+    assert Counter(fill_cache(first, requests(4), answers)) == {"answered": 3, "timed out": 1}
+    assert Counter(fill_cache(again, requests(4), answers)) == {"found in the cache": 3, "timed out": 1}
     assert [request.seed for request in again.seen] == [2]
 
 
@@ -95,7 +97,7 @@ def test_what_is_no_cache_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"no data base, but long enough to be looked at as one" * 30)
     for write in (True, False):
         with pytest.raises(UserError, match="--llm-cache"):
-            Answers(str(path), "m", write=write)
+            AnswerCache(str(path), "m", write=write)
 
 
 # Servers
@@ -259,21 +261,21 @@ def test_a_model_with_one_temperature_says_which_option_to_change() -> None:
 
 @pytest.mark.parametrize("bad", [hung_up, lambda body, handler: send(handler, 400, b"{}")])
 def test_a_server_that_answers_no_more_ends_the_run(bad: Behave, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(llm_openai, "_MOST_IN_A_ROW", 8)
-    told: list[Answer] = []
+    monkeypatch.setattr(openai, "_MOST_IN_A_ROW", 8)
+    told: list[RewriteAnswer] = []
 
     def dies(body: dict[str, Any], handler: Any) -> None:
         (polite if "number 0," in passage_of(body) else bad)(body, handler)
 
     with serving(dies) as url, pytest.raises(UserError, match="8 requests in a row failed"):
-        told.extend(OpenAI(Server("m", url, 0.7, concurrency=1)).answers(requests(100)))
+        told.extend(OpenAIBackend(ServerSettings("m", url, 0.7, concurrency=1)).answers(requests(100)))
     assert told[0].text and len(told) == 8
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "http://[", "localhost/v1"])
 def test_a_server_that_is_not_there_is_named(url: str) -> None:
     with pytest.raises(UserError, match="--llm-base-url"):
-        list(OpenAI(Server("m", url, 0.7)).answers(requests(2)))
+        list(OpenAIBackend(ServerSettings("m", url, 0.7)).answers(requests(2)))
 
 
 # The whole stage
@@ -305,8 +307,8 @@ def test_a_data_set_with_a_model_obeys_the_laws_and_a_second_run_is_free(
         assert prepare(tmp_path / "b.jsonl", url, *cache) == 0
         assert seen.total() == count, "every answer was in the cache"
     assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
-    rows = list(read(tmp_path / "a.jsonl"))
-    assert not [fault for row in rows for fault in faults(row)]
+    rows = list(read_records(tmp_path / "a.jsonl"))
+    assert not [fault for row in rows for fault in check_record(row)]
     labels = Counter(label for row in rows for label in row["labels"] if label.startswith("llm."))
     assert {"llm.wordy", "llm.tangle", "llm.bloat", "llm.passive"} <= labels.keys() and "llm.vague" not in labels
     manifest = json.loads((tmp_path / "a.manifest.json").read_text())
@@ -330,8 +332,8 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         seen[passage_of(body)] += 1
         say(handler, passage_of(body).replace(" the ", " this "))
 
-    class Interrupted(OpenAI):
-        def answers(self, requests: Any) -> Iterator[Answer]:
+    class Interrupted(OpenAIBackend):
+        def answers(self, requests: Any) -> Iterator[RewriteAnswer]:
             for number, answer in enumerate(super().answers(requests)):
                 if number == 20:
                     raise KeyboardInterrupt
@@ -339,7 +341,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     with serving(behave) as url:
         with monkeypatch.context() as patch:
-            patch.setattr(llm_openai, "OpenAI", Interrupted)
+            patch.setattr(openai, "OpenAIBackend", Interrupted)
             assert prepare(tmp_path / "a.jsonl", url, "--llm-concurrency", "2") == 130
         assert not (tmp_path / "a.jsonl").exists() and seen.total() >= 20
         before = seen.total()
@@ -390,7 +392,7 @@ def test_a_real_server_is_survived(tmp_path: Path, capsys: pytest.CaptureFixture
     ]
     assert data_prep.main([*asked, "--n-per-doc", "1", "--llm-concurrency", "1", "--llm-timeout", "300"]) == 0
     assert "answered" in capsys.readouterr().out
-    assert not [fault for row in read(tmp_path / "a.jsonl") for fault in faults(row)]
+    assert not [fault for row in read_records(tmp_path / "a.jsonl") for fault in check_record(row)]
 
 
 # Models on this machine

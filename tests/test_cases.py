@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from support import outcomes
 
-from degraders.registry import all_degraders
+from degraders.catalogue import all_degraders
 
 CASES = Path(__file__).parent / "cases"
 

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 import data_prep
-from degraders.output import digest
-from degraders.records import FIELDS, SPAN_FIELDS, faults, read
+from degraders.dataset.records import RECORD_FIELDS, SPAN_FIELDS, check_record, read_records
+from degraders.files import sha256_file
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "sample_docs"
@@ -48,15 +48,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
-    return list(read(path))
+    return list(read_records(path))
 
 
 def test_every_record_is_sound_and_its_keys_stand_in_order(made: Path) -> None:
     for line in made.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        assert tuple(row) == FIELDS
+        assert tuple(row) == RECORD_FIELDS
         assert all(tuple(span) == SPAN_FIELDS for span in row["spans"])
-        assert faults(row) == []
+        assert check_record(row) == []
         assert row["labels"] == sorted({span["label"] for span in row["spans"]})
         assert (row["severity"] == 0) == (row["bad"] == row["good"])
     assert len({row["id"] for row in rows(made)}) == len(rows(made))
@@ -105,7 +105,7 @@ def test_the_manifest_tells_what_was_done(made: Path) -> None:
     manifest = json.loads(made.with_name("dataset.manifest.json").read_text(encoding="utf-8"))
     written = rows(made)
     counts = manifest["counts"]
-    assert manifest["output"]["sha256"] == digest(made)
+    assert manifest["output"]["sha256"] == sha256_file(made)
     assert manifest["output"]["records"] == counts["records"] == len(written)
     assert counts["labels"] | {} == {
         **dict.fromkeys(counts["labels"], 0),
@@ -162,7 +162,7 @@ def test_jsonl_gzip_and_parquet_hold_the_same_records(made: Path, tmp_path: Path
 def test_datasets_reads_a_data_set_as_it_is(made: Path, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     loaded = datasets.load_dataset("json", data_files=str(made), split="train", cache_dir=str(tmp_path))
-    assert loaded.column_names == list(FIELDS)
+    assert loaded.column_names == list(RECORD_FIELDS)
     assert loaded.to_list() == rows(made)
 
 
@@ -233,7 +233,7 @@ def test_whole_documents(tmp_path: Path) -> None:
 
 
 def test_list_degraders_is_a_table_with_every_degrader(capsys: pytest.CaptureFixture[str]) -> None:
-    from degraders.registry import all_degraders
+    from degraders.catalogue import all_degraders
 
     assert prepare("--list-degraders") == 0
     lines = capsys.readouterr().out.splitlines()
@@ -342,9 +342,9 @@ def test_a_degrader_that_fails_on_a_text_costs_that_text_alone(
 def test_a_text_that_cannot_be_parsed_costs_that_text_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from degraders import markdown
+    from degraders.text import parse
 
-    scan = markdown.scan
+    scan = parse._PARSERS["markdown"]
 
     def failing(builder: Any) -> None:
         if builder.text.startswith("# Retention"):
@@ -354,7 +354,7 @@ def test_a_text_that_cannot_be_parsed_costs_that_text_alone(
     (tmp_path / "docs").mkdir()
     for name in ("retention.md", "encryption.md"):
         (tmp_path / "docs" / name).write_bytes((SAMPLES / "guide" / name).read_bytes())
-    monkeypatch.setattr(markdown, "scan", failing)
+    monkeypatch.setitem(parse._PARSERS, "markdown", failing)
     assert prepare("--input", tmp_path / "docs", "--output", tmp_path / "d.jsonl", "--workers", 1) == 0
     assert "warning: retention.md: ValueError('odd')" in capsys.readouterr().err
     assert {row["doc_id"] for row in rows(tmp_path / "d.jsonl")} == {"encryption.md"}

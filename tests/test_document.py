@@ -14,7 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from degraders.document import BLOCK, INLINE, PROTECTED, Document, Region, parse, units
+from degraders.text.document import BLOCK, INLINE, PROTECTED, Document, Region
+from degraders.text.parse import parse
+from degraders.text.units import divide
 
 FORMATS = ("markdown", "rst", "text")
 DOCS = Path(__file__).resolve().parents[2] / "shared" / "data" / "docs"
@@ -393,7 +395,7 @@ def assert_regions_fit(doc: Document) -> None:
 
 def assert_units_tile(doc: Document) -> None:
     for max_chars in (40, 2000):
-        found = units(doc, max_chars=max_chars)
+        found = divide(doc, max_chars=max_chars)
         assert [unit.index for unit in found] == list(range(len(found)))
         assert all(left.end <= right.start for left, right in pairwise(found))
         between = [0, *(at for unit in found for at in (unit.start, unit.end)), len(doc.text)]
@@ -548,7 +550,7 @@ LONG = "# Guide\n\nIntro.\n\n## Install\n\nText.\n\n### Linux\n\nMore text.\n\n#
 
 
 def cut(text: str, max_chars: int, format: str = "markdown") -> list[tuple[str, str]]:
-    return [(unit.text, unit.context) for unit in units(parse(text, format=format), max_chars=max_chars)]
+    return [(unit.text, unit.context) for unit in divide(parse(text, format=format), max_chars=max_chars)]
 
 
 def test_units_begin_at_headings_and_fill_up() -> None:
@@ -587,9 +589,9 @@ def test_only_lists_are_divided() -> None:
 
 
 def test_a_document_unit_is_the_whole_text() -> None:
-    (unit,) = units(parse(RST, format="rst"), unit="document")
+    (unit,) = divide(parse(RST, format="rst"), unit="document")
     assert (unit.text, unit.context) == (RST, "")
-    assert units(parse("\n \n"), unit="document") == []
+    assert divide(parse("\n \n"), unit="document") == []
 
 
 def test_rst_units_take_their_context_from_titles() -> None:
@@ -632,7 +634,7 @@ def test_a_label_or_anchor_stays_with_the_heading_below_it() -> None:
     rst = "Title\n=====\n\nText of the title.\n\n.. _here:\n\nBelow\n-----\n\nText.\n"
     markdown = '# Title\n\nText of the title.\n\n<a id="here"></a>\n\n## Below\n\nText.\n'
     for format, text in (("rst", rst), ("markdown", markdown)):
-        texts = [unit.text for unit in units(parse(text, format=format), max_chars=40)]
+        texts = [unit.text for unit in divide(parse(text, format=format), max_chars=40)]
         assert texts[0].endswith("Text of the title.")
         assert texts[1].startswith((".. _here:", '<a id="here">'))
 

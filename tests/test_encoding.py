@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from degraders.dataset.pairs import Pair, align_spans
 from degraders.errors import UserError
-from degraders.pairs import Pair, aligned
-from degraders.prompts import Style
+from fixer.prompts import PromptStyle
 
 tokenizers = pytest.importorskip("tokenizers")
 transformers = pytest.importorskip("transformers")
@@ -28,15 +28,15 @@ def tokenizer() -> Any:
 
 
 def pair_of(bad: str, good: str) -> Pair:
-    return Pair("p", "", "markdown", bad, good, aligned(bad, good))
+    return Pair("p", "", "markdown", bad, good, align_spans(bad, good))
 
 
 def test_an_example_is_prompt_target_and_end_token(tokenizer: Any) -> None:
-    example = encoding.encode(pair_of("teh end", "the end"), Style(), tokenizer, max_length=999)
+    example = encoding.encode(pair_of("teh end", "the end"), PromptStyle(), tokenizer, max_length=999)
     assert tokenizer.decode(example.target[:-1]) == "the end"
     assert example.target[-1] == tokenizer.eos_token_id
     assert example.prompt[0] == tokenizer.bos_token_id
-    assert tokenizer.decode(example.prompt[1:]) == Style().prompt("teh end", "")
+    assert tokenizer.decode(example.prompt[1:]) == PromptStyle().prompt("teh end", "")
     assert example.weights == [1.0] * len(example.target)
 
 
@@ -45,7 +45,7 @@ def test_an_example_is_prompt_target_and_end_token(tokenizer: Any) -> None:
     [("teh end", "the"), ("the nd", "end"), ("the very end", "e"), ("the end", "")],
 )
 def test_span_weight_falls_on_what_mends(tokenizer: Any, bad: str, heavy: str) -> None:
-    example = encoding.encode(pair_of(bad, "the end"), Style(), tokenizer, max_length=999, span_weight=5)
+    example = encoding.encode(pair_of(bad, "the end"), PromptStyle(), tokenizer, max_length=999, span_weight=5)
     assert len(example.weights) == len(example.target)
     weighted = [token for token, weight in zip(example.target, example.weights, strict=True) if weight == 5]
     assert tokenizer.decode(weighted) == heavy
@@ -53,25 +53,29 @@ def test_span_weight_falls_on_what_mends(tokenizer: Any, bad: str, heavy: str) -
 
 def test_white_space_behind_a_text_is_not_learned(tokenizer: Any) -> None:
     one, other = (
-        encoding.encode(pair_of(f"teh end{end}", f"the end{end}"), Style(), tokenizer, max_length=999, span_weight=2)
+        encoding.encode(
+            pair_of(f"teh end{end}", f"the end{end}"), PromptStyle(), tokenizer, max_length=999, span_weight=2
+        )
         for end in ("", "\n\n")
     )
     assert one == other
-    edits = encoding.encode(pair_of("the end \n", "the end\n"), Style("plain", "edits"), tokenizer, max_length=999)
+    edits = encoding.encode(
+        pair_of("the end \n", "the end\n"), PromptStyle("plain", "edits"), tokenizer, max_length=999
+    )
     assert "the end \n" in tokenizer.decode(edits.prompt[1:])
 
 
 def test_what_is_too_long_is_divided_or_rejected_and_never_cut(tokenizer: Any) -> None:
     pair = pair_of(GOOD.replace("second", "secnd"), GOOD)
-    whole = len(encoding.encode(pair, Style(), tokenizer, max_length=9999))
-    examples, rejected = encoding.encode_all([pair], Style(), tokenizer, max_length=whole - 1)
+    whole = len(encoding.encode(pair, PromptStyle(), tokenizer, max_length=9999))
+    examples, rejected = encoding.encode_all([pair], PromptStyle(), tokenizer, max_length=whole - 1)
     assert not rejected
     assert "\n\n".join(tokenizer.decode(example.target[:-1]) for example in examples) == GOOD.rstrip()
-    examples, rejected = encoding.encode_all([pair], Style(), tokenizer, max_length=20)
+    examples, rejected = encoding.encode_all([pair], PromptStyle(), tokenizer, max_length=20)
     assert (examples, set(rejected)) == ([], {encoding.TOO_LONG})
 
 
 def test_a_tokenizer_without_an_end_is_refused(tokenizer: Any) -> None:
     endless = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer)
     with pytest.raises(UserError, match="no end token"):
-        encoding.end_ids(endless, Style())
+        encoding.end_ids(endless, PromptStyle())

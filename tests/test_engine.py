@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import assert_token_offsets, outcomes, variants, whole
 
-from degraders.document import parse
+from degraders.catalogue import all_degraders, select
 from degraders.draw import Draw
 from degraders.edits import Edit, Located, align, apply
 from degraders.engine import SEVERITIES, Degradation, Plan
 from degraders.errors import UserError
-from degraders.registry import Degrader, Fault, Place, all_degraders, pattern, select, words
+from degraders.registry import Degrader, Fault, Place, pattern, words
+from degraders.text.parse import parse
 
 
 def degrader(what: object, **changes: object) -> Degrader:

@@ -18,8 +18,8 @@ pytest.importorskip("numpy")
 import data_prep
 import eval as stage
 from degraders.errors import UserError
-from degraders.metrics import COLUMNS
-from degraders.prompts import Style
+from fixer.prompts import PromptStyle
+from scoring.metrics import COLUMNS
 
 pytestmark = pytest.mark.fixer
 
@@ -367,7 +367,7 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = add_lora(load_base(TINY, bits=32, device=torch.device("cpu")), r=8, alpha=16, dropout=0, seed=1)
     model.save_pretrained(folder, save_embedding_layers=False)
     load_tokenizer(TINY).save_pretrained(folder)
-    Style().save(folder)
+    PromptStyle().save(folder)
     return folder
 
 
@@ -390,13 +390,13 @@ def test_an_adapter_is_evaluated_end_to_end(adapter: Path, few: Path, tmp_path: 
 def test_a_change_must_be_surer_than_to_keep_the_text_unless_answers_are_none(
     adapter: Path, few: Path, tmp_path: Path
 ) -> None:
-    from fixer.answering import usual_bias
+    from fixer.answering import default_keep_bias
 
-    assert usual_bias(str(adapter)) == usual_bias("some/model") == 2
+    assert default_keep_bias(str(adapter)) == default_keep_bias("some/model") == 2
     edits = tmp_path / "edits"
     edits.mkdir()
-    Style(target_format="edits").save(edits)
-    assert usual_bias(str(edits)) == 0
+    PromptStyle(target_format="edits").save(edits)
+    assert default_keep_bias(str(edits)) == 0
     for more, bias in (((), 2), (("--keep_bias", 0, "--force"), 0)):
         assert evaluate(*by(adapter, few, tmp_path / "r.csv", *more)) == 0
         assert told(tmp_path / "r.csv")["signature"]["keep_bias"] == bias
@@ -420,24 +420,24 @@ def test_answers_that_are_there_are_not_made_again(
 def test_an_interrupted_run_goes_on_where_it_stopped(
     adapter: Path, few: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from degraders.predictions import Kept
+    from fixer.predictions import PredictionStore
 
     whole, out = tmp_path / "whole.csv", tmp_path / "r.csv"
     assert evaluate(*by(adapter, few, whole)) == 0
-    real: Callable[..., None] = Kept.add
+    real: Callable[..., None] = PredictionStore.add
     made: list[str] = []
 
-    def add(kept: Kept, one: Any) -> None:
+    def add(kept: PredictionStore, one: Any) -> None:
         if len(made) == 2:
             raise KeyboardInterrupt
         made.append(one.id)
         real(kept, one)
 
-    monkeypatch.setattr(Kept, "add", add)
+    monkeypatch.setattr(PredictionStore, "add", add)
     assert evaluate(*by(adapter, few, out)) == 130
     assert "the same command goes on from there" in capsys.readouterr().err
     assert not out.exists() and not out.with_suffix(".summary.json").exists()
-    monkeypatch.setattr(Kept, "add", real)
+    monkeypatch.setattr(PredictionStore, "add", real)
     assert evaluate(*by(adapter, few, out)) == 0
     assert "going on: 2 of 3 answers are there" in capsys.readouterr().err
     assert out.read_bytes() == whole.read_bytes()
@@ -504,11 +504,11 @@ def test_a_model_that_is_not_there(few: Path, tmp_path: Path, capsys: Any) -> No
 
 
 def test_the_window_is_the_one_of_the_training(adapter: Path, tmp_path: Path) -> None:
-    from fixer.answering import WINDOW, Asked
+    from fixer.answering import WINDOW, AnswerSettings
     from fixer.generation import Sampling
 
     def most(folder: Path, window: int | None = None) -> int:
-        asked = Asked(str(folder), None, 32, window, 8, Sampling(), True, "auto", "auto", False)
+        asked = AnswerSettings(str(folder), None, 32, window, 8, Sampling(), True, "auto", "auto", False)
         return asked.most_tokens()
 
     assert most(adapter) == WINDOW

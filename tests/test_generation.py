@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from fixer.drafting import Drafter  # noqa: E402
-from fixer.generation import Generator, Request, Sampling, runs_away  # noqa: E402
+from fixer.generation import GenerationRequest, Generator, Sampling, runs_away  # noqa: E402
 
 pytestmark = pytest.mark.fixer
 
@@ -85,7 +85,7 @@ def mangled(tokens: Sequence[int], draw: random.Random) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def cases(model: Any) -> tuple[list[Request], list[tuple[str, str]]]:
+def cases(model: Any) -> tuple[list[GenerationRequest], list[tuple[str, str]]]:
     draw = random.Random(1)
     requests, wanted = [], []
     for _ in range(11):
@@ -93,7 +93,7 @@ def cases(model: Any) -> tuple[list[Request], list[tuple[str, str]]]:
         limit = draw.randrange(1, 39)
         tokens = plain(model, prompt, limit)
         source = mangled(tokens, draw)
-        requests.append(Request(prompt, source, limit))
+        requests.append(GenerationRequest(prompt, source, limit))
         wanted.append(ends(tokens, source))
     return requests, wanted
 
@@ -105,7 +105,7 @@ def test_the_answers_are_those_of_plain_greedy_decoding(model: Any, cases: Any, 
     assert [(made[index].text, made[index].end) for index in range(len(requests))] == wanted
 
 
-def kept(model: Any, request: Request, bias: float) -> list[int]:
+def kept(model: Any, request: GenerationRequest, bias: float) -> list[int]:
     """Greedy decoding that prefers the source, a token at a time and with nothing cached."""
     drafter, tokens = Drafter(request.source, Words().convert_ids_to_tokens(request.source), END), list[int]()
     while len(tokens) < request.limit and END not in tokens and not runs_away(tokens, request.source):
@@ -132,7 +132,10 @@ def test_a_bias_keeps_the_source_whatever_batch_and_drafts(
 
 def test_a_bias_beyond_measure_gives_the_source_back(model: Any, cases: Any) -> None:
     sources = [[token for token in request.source if token != END] for request in cases[0]]
-    requests = [Request(asked.prompt, source, len(source) + 1) for asked, source in zip(cases[0], sources, strict=True)]
+    requests = [
+        GenerationRequest(asked.prompt, source, len(source) + 1)
+        for asked, source in zip(cases[0], sources, strict=True)
+    ]
     made = dict(Generator(model, Words(), stop=[END], sampling=Sampling(keep_bias=1e4))(requests))
     assert all(made[at].text == Words().decode(request.source) for at, request in enumerate(requests))
 
@@ -143,7 +146,7 @@ def test_drafts_save_forward_passes(model: Any, cases: Any) -> None:
     assert passes[16] < 0.7 * passes[0]
 
 
-def forward_passes(model: Any, requests: Sequence[Request], drafts: int) -> int:
+def forward_passes(model: Any, requests: Sequence[GenerationRequest], drafts: int) -> int:
     count = [0]
     handle = model.get_output_embeddings().register_forward_hook(lambda *_: count.append(1))
     list(Generator(model, Words(), stop=[END], batch=1, drafts=drafts)(requests))
@@ -154,7 +157,9 @@ def forward_passes(model: Any, requests: Sequence[Request], drafts: int) -> int:
 @pytest.mark.parametrize("top_p", [1.0, 0.8])
 def test_what_is_sampled_depends_on_seed_and_prompt_alone(top_p: float) -> None:
     model, draw = tiny("llama"), random.Random(3)
-    requests = [Request([2, *(draw.randrange(3, 90) for _ in range(5))], list(range(40, 60)), 20) for _ in range(7)]
+    requests = [
+        GenerationRequest([2, *(draw.randrange(3, 90) for _ in range(5))], list(range(40, 60)), 20) for _ in range(7)
+    ]
 
     def sampled(batch: int, drafts: int, seed: int) -> list[str]:
         how = Sampling(temperature=1.5, top_p=top_p, seed=seed)
@@ -179,12 +184,12 @@ def test_sampling_follows_the_model_and_leaves_out_what_top_p_leaves_out() -> No
 
 def test_a_model_that_trains_goes_on_training() -> None:
     model = tiny("llama").train()
-    list(Generator(model, Words(), stop=[END])([Request([2, 5], [5], 3)]))
+    list(Generator(model, Words(), stop=[END])([GenerationRequest([2, 5], [5], 3)]))
     assert model.training
 
 
 def test_ranks_go_before_length_and_change_no_answer() -> None:
-    model, requests = tiny("llama"), [Request([2, 5, at], [5], 3 + at) for at in range(12)]
+    model, requests = tiny("llama"), [GenerationRequest([2, 5, at], [5], 3 + at) for at in range(12)]
     generate = Generator(model, Words(), stop=[END], batch=2)
     plain_order, ranked = list(generate(requests)), list(generate(requests, [at // 4 for at in range(12)]))
     assert dict(plain_order) == dict(ranked)
@@ -200,8 +205,8 @@ class FewerWords(Words):
 
 
 def test_a_token_that_the_tokenizer_does_not_know_is_no_fault() -> None:
-    made = dict(Generator(tiny("llama"), FewerWords(), stop=[END])([Request([2, 5], [7, 8, 9], 6)]))
-    assert made[0] == dict(Generator(tiny("llama"), Words(), stop=[END])([Request([2, 5], [7, 8, 9], 6)]))[0]
+    made = dict(Generator(tiny("llama"), FewerWords(), stop=[END])([GenerationRequest([2, 5], [7, 8, 9], 6)]))
+    assert made[0] == dict(Generator(tiny("llama"), Words(), stop=[END])([GenerationRequest([2, 5], [7, 8, 9], 6)]))[0]
 
 
 def test_no_requests_no_answers() -> None:

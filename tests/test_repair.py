@@ -12,11 +12,11 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from degraders.pairs import Pair
-from degraders.predictions import Prediction
-from degraders.prompts import Style
+from degraders.dataset.pairs import Pair
 from fixer import repair
-from fixer.generation import Generated, Request
+from fixer.generation import GeneratedAnswer, GenerationRequest
+from fixer.predictions import Prediction
+from fixer.prompts import PromptStyle
 from fixer.repair import Repairer
 
 pytestmark = pytest.mark.fixer
@@ -45,19 +45,21 @@ def repaired(
         def __init__(self, *_: Any, **__: Any) -> None:
             pass
 
-        def __call__(self, requests: Sequence[Request], ranks: Sequence[int]) -> Iterator[tuple[int, Generated]]:
+        def __call__(
+            self, requests: Sequence[GenerationRequest], ranks: Sequence[int]
+        ) -> Iterator[tuple[int, GeneratedAnswer]]:
             assert len(ranks) == len(requests) and list(ranks) == sorted(ranks)
             for index in reversed(range(len(requests))):
                 prompt = "".join(map(chr, requests[index].prompt[1:]))
                 said = answer(prompt.split("### Text\n")[1].removesuffix("\n\n### Answer\n"))
                 text, end = said if isinstance(said, tuple) else (said, "end")
-                yield index, Generated(text, len(text) + 1, end)
+                yield index, GeneratedAnswer(text, len(text) + 1, end)
 
     monkeypatch.setattr(repair, "Generator", Told)
     positions = options.pop("positions", 4096)
     config = SimpleNamespace(max_position_embeddings=positions)
     config.get_text_config = lambda: config
-    repairer = Repairer(SimpleNamespace(config=config), Letters(), Style("plain", target), **options)
+    repairer = Repairer(SimpleNamespace(config=config), Letters(), PromptStyle("plain", target), **options)
     pairs = (Pair(str(at), "", "markdown", text, text, ()) for at, text in enumerate(texts))
     made = {made.id: made for made in repairer(pairs)}
     return [made[str(at)] for at in range(len(texts))]

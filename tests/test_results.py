@@ -16,12 +16,23 @@ pytest.importorskip("numpy")
 
 from pages import NASTY, Reader, assert_loads_nothing, in_browser, needs_browser
 
-from degraders.metrics import COLUMNS, UNLABELLED
-from degraders.pairs import Pair, Span, aligned
-from degraders.predictions import Prediction
-from degraders.results import COPY, MODEL, RAW, Results, assess, facts, shown, summary, table, table_of_examples
-from degraders.results_page import choose, render
-from degraders.span_repair import HARM, MISSED, REPAIRED, UNASKED, WRONG, marks
+from degraders.dataset.pairs import Pair, Span, align_spans
+from fixer.predictions import Prediction
+from scoring.metrics import COLUMNS, UNLABELLED
+from scoring.page import choose_examples, render_report
+from scoring.repairs import HARM, MISSED, REPAIRED, UNASKED, WRONG, marks
+from scoring.results import (
+    COPY,
+    MODEL,
+    RAW,
+    Results,
+    assess_predictions,
+    examples_csv,
+    format_figure,
+    results_facts,
+    results_summary,
+    results_table,
+)
 
 pytestmark = pytest.mark.fixer
 
@@ -32,7 +43,7 @@ BAD = GOOD.replace("receive", "recieve").replace("minutes", "minute")
 def pair(
     name: str, bad: str = BAD, good: str = GOOD, families: Iterable[str] = ("spelling", "grammar"), **more: Any
 ) -> Pair:
-    named = zip(aligned(bad, good), (*families, *[""] * 9), strict=False)
+    named = zip(align_spans(bad, good), (*families, *[""] * 9), strict=False)
     spans = tuple(s._replace(label=f"{f}.it" if f else "", family=f, recoverable="A") for s, f in named)
     labels = tuple(sorted({span.label for span in spans} - {""}))
     return Pair(name, "Guide > Start", "markdown", bad, good, spans, labels, "test", **more)
@@ -47,7 +58,7 @@ def results(
         reason = "protected" if said != text else ""
         made.append(Prediction(one.id, said, text, (problems or {}).get(number, ""), reason, 7, 1, bool(reason)))
     pairs = [one for one, _ in answered]
-    return assess(pairs, made, seed=1, guarded=True, refusable=1, shown=list)
+    return assess_predictions(pairs, made, seed=1, guarded=True, refusable=1, shown=list)
 
 
 HALF = BAD.replace("recieve", "receive")
@@ -113,7 +124,7 @@ def test_a_rare_label_is_not_faultless_where_it_does_not_occur() -> None:
 
 
 def test_the_summary_names_what_was_broken_and_harmed() -> None:
-    told = summary(EXAMPLES)
+    told = results_summary(EXAMPLES)
     assert told["harm"] == {"inline code": 1} and told["harmed"] == ["harmed"]
     assert told["broken"] == {"no end": {"count": 1, "ids": ["refused"]}}
     assert told["guard"]["reasons"] == {"protected": {"count": 1, "ids": ["refused"]}}
@@ -124,7 +135,7 @@ def test_the_summary_names_what_was_broken_and_harmed() -> None:
 
 
 def test_a_row_an_example_in_the_order_of_the_data() -> None:
-    rows = list(csv.DictReader(io.StringIO(table_of_examples(EXAMPLES), newline="")))
+    rows = list(csv.DictReader(io.StringIO(examples_csv(EXAMPLES), newline="")))
     assert [row["id"] for row in rows] == [one.id for one, _ in SOME]
     assert all((row["bad"], row["good"]) == (one.bad, one.good) for row, (one, _) in zip(rows, SOME, strict=True))
     assert [row["prediction"] for row in rows] == [text for _, text in SOME]
@@ -136,7 +147,7 @@ def test_a_row_an_example_in_the_order_of_the_data() -> None:
 
 
 def test_the_table_shows_an_interval_for_each_figure() -> None:
-    told = table(EXAMPLES, "lora_out", facts(EXAMPLES))
+    told = results_table(EXAMPLES, "lora_out", results_facts(EXAMPLES))
     head, first, *_ = told.splitlines()
     assert head.split() == ["lora_out", "copy", "unguarded"]
     assert re.fullmatch(r"span repair F0\.5 +\d\.\d+ \(\d\.\d+ to \d\.\d+\) +0\.000 \(.*\) +\d.*", first)
@@ -145,19 +156,23 @@ def test_the_table_shows_an_interval_for_each_figure() -> None:
 
 def test_numbers_small_and_not_to_be_had() -> None:
     figures = EXAMPLES.figures[MODEL]
-    assert shown(figures["exact_match"]._replace(value=0.0004, low=0, high=0.00049)) == "0.0004 (0.000 to 0.0005)"
-    assert shown(figures["exact_match"]._replace(value=math.nan)) == "-"
+    assert (
+        format_figure(figures["exact_match"]._replace(value=0.0004, low=0, high=0.00049)) == "0.0004 (0.000 to 0.0005)"
+    )
+    assert format_figure(figures["exact_match"]._replace(value=math.nan)) == "-"
 
 
 # The page
 
 
 def page(found: Results, title: str = "lora_out on dataset.jsonl") -> str:
-    return render(found, title=title, named="lora_out", facts=[("pairs", "7")], signature="version:1|model:lora_out")
+    return render_report(
+        found, title=title, named="lora_out", facts=[("pairs", "7")], signature="version:1|model:lora_out"
+    )
 
 
 def test_all_three_texts_stand_whole_with_what_became_of_them() -> None:
-    reader, chosen = Reader(page(EXAMPLES)), choose(EXAMPLES.examples)
+    reader, chosen = Reader(page(EXAMPLES)), choose_examples(EXAMPLES.examples)
     for number, example in enumerate(chosen, 1):
         assert reader.texts[f"r{number}", "input"] == example.pair.bad
         assert reader.texts[f"r{number}", "answer"] == example.made.text
@@ -167,7 +182,7 @@ def test_all_three_texts_stand_whole_with_what_became_of_them() -> None:
 
 
 def test_harm_comes_first_and_what_is_good_last() -> None:
-    order = [example.pair.id for example in choose(EXAMPLES.examples)]
+    order = [example.pair.id for example in choose_examples(EXAMPLES.examples)]
     assert order[:2] == ["harmed", "refused"]
     assert order[-1] == "whole"
 
@@ -175,7 +190,7 @@ def test_harm_comes_first_and_what_is_good_last() -> None:
 def test_the_page_keeps_the_worst_and_the_best_of_each_family() -> None:
     rare = (pair("rare", families=("encoding", "encoding")), BAD)
     many = results(SOME[3], *[SOME[0]] * 100, rare, *[SOME[2]] * 100)
-    ids = [example.pair.id for example in choose(many.examples)]
+    ids = [example.pair.id for example in choose_examples(many.examples)]
     assert ids[0] == "harmed" and "rare" in ids and ids[-1] == "whole" and len(ids) < 60
 
 
@@ -220,7 +235,7 @@ def test_bars_are_as_long_as_the_figures() -> None:
 
 
 def test_spans_without_label_have_a_filter_of_their_own() -> None:
-    plain = Pair("a", "", "text", BAD, GOOD, aligned(BAD, GOOD))
+    plain = Pair("a", "", "text", BAD, GOOD, align_spans(BAD, GOOD))
     assert isinstance(plain.spans[0], Span)
     assert f'data-family="{UNLABELLED}"' in page(results((plain, HALF)))
 

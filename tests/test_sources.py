@@ -19,8 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from degraders.errors import UserError
-from degraders.sources import (
+from degraders.dataset.sources import (
     Job,
     Reason,
     Skip,
@@ -28,9 +27,10 @@ from degraders.sources import (
     decode,
     discover,
     discover_dataset,
-    load,
+    load_document,
     total_bytes,
 )
+from degraders.errors import UserError
 
 Items = list[Source | Skip]
 
@@ -42,7 +42,7 @@ def read(path: Path, **options: Any) -> Items:
 
 def loaded(items: Iterator[Job | Skip], max_bytes: int = 20_000_000) -> Items:
     return [
-        item if isinstance(item, Skip) else load(pickle.loads(pickle.dumps(item)), max_bytes=max_bytes)
+        item if isinstance(item, Skip) else load_document(pickle.loads(pickle.dumps(item)), max_bytes=max_bytes)
         for item in items
     ]
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from degraders.dataset.splits import SPLITS, SplitAssignment, assign_splits, near_copy_signature, parse_fractions
 from degraders.errors import UserError
-from degraders.splits import SPLITS, Assignment, assign, parse_fractions, signature
 
 CLAUSES = "One clause here, another one there."
 FRACTIONS = (0.8, 0.1, 0.1)
@@ -59,8 +59,8 @@ NEAR_COPIES: dict[str, Callable[[str], str]] = {
 }
 
 
-def split_up(texts: dict[str, str], seed: int = 1) -> Assignment:
-    return assign([(doc_id, signature(text)) for doc_id, text in texts.items()], FRACTIONS, seed)
+def split_up(texts: dict[str, str], seed: int = 1) -> SplitAssignment:
+    return assign_splits([(doc_id, near_copy_signature(text)) for doc_id, text in texts.items()], FRACTIONS, seed)
 
 
 @pytest.mark.parametrize("kind", NEAR_COPIES)
@@ -116,29 +116,35 @@ def test_boilerplate_in_a_crowd_is_quick_and_joins_nothing() -> None:
     rng = random.Random(2)
     shared = rng.randbytes(64)
     marks = [(f"{i:04}", rng.randbytes(8) + shared + rng.randbytes(192)) for i in range(500)]
-    assert assign(marks, FRACTIONS, 1).near == []
+    assert assign_splits(marks, FRACTIONS, 1).near == []
 
 
-MARKS = {f"{seed}/{kind}.md": signature(NEAR_COPIES[kind](page(seed))) for seed in range(12) for kind in NEAR_COPIES}
+MARKS = {
+    f"{seed}/{kind}.md": near_copy_signature(NEAR_COPIES[kind](page(seed)))
+    for seed in range(12)
+    for kind in NEAR_COPIES
+}
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.permutations(sorted(MARKS)), st.integers(0, 1000))
 def test_order_has_no_say(order: list[str], seed: int) -> None:
-    assert assign([(i, MARKS[i]) for i in order], FRACTIONS, seed) == assign(MARKS.items(), FRACTIONS, seed)
+    assert assign_splits([(i, MARKS[i]) for i in order], FRACTIONS, seed) == assign_splits(
+        MARKS.items(), FRACTIONS, seed
+    )
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.sets(st.integers(0, 11)), st.integers(0, 1000))
 def test_other_documents_have_no_say(kept: set[int], seed: int) -> None:
     some = {doc_id: mark for doc_id, mark in MARKS.items() if int(doc_id.split("/")[0]) in kept}
-    everything = assign(MARKS.items(), FRACTIONS, seed).splits
-    assert assign(some.items(), FRACTIONS, seed).splits == {doc_id: everything[doc_id] for doc_id in some}
+    everything = assign_splits(MARKS.items(), FRACTIONS, seed).splits
+    assert assign_splits(some.items(), FRACTIONS, seed).splits == {doc_id: everything[doc_id] for doc_id in some}
 
 
 def test_fractions_are_kept() -> None:
     rng = random.Random(3)
-    splits = list(assign([(str(i), rng.randbytes(264)) for i in range(4000)], FRACTIONS, 42).splits.values())
+    splits = list(assign_splits([(str(i), rng.randbytes(264)) for i in range(4000)], FRACTIONS, 42).splits.values())
     for name, share in zip(SPLITS, FRACTIONS, strict=True):
         assert abs(splits.count(name) / len(splits) - share) < 0.02
 
@@ -147,20 +153,20 @@ def test_fractions_are_kept() -> None:
 def test_an_empty_split_gets_nothing(fractions: tuple[float, float, float], only: str) -> None:
     rng = random.Random(4)
     marks = [(str(i), rng.randbytes(264)) for i in range(200)]
-    assert set(assign(marks, fractions, 7).splits.values()) == {only}
+    assert set(assign_splits(marks, fractions, 7).splits.values()) == {only}
 
 
 def test_the_seed_has_a_say() -> None:
-    first, second = (assign(MARKS.items(), (0.4, 0.3, 0.3), seed).splits for seed in (1, 2))
+    first, second = (assign_splits(MARKS.items(), (0.4, 0.3, 0.3), seed).splits for seed in (1, 2))
     assert first != second
 
 
 def test_no_documents() -> None:
-    assert assign([], FRACTIONS, 1) == Assignment({}, [], [])
+    assert assign_splits([], FRACTIONS, 1) == SplitAssignment({}, [], [])
 
 
 def test_signature_is_the_same_in_every_process() -> None:
-    code = f"from degraders.splits import signature; print(signature({CLAUSES!r}).hex())"
+    code = f"from degraders.dataset.splits import near_copy_signature; print(near_copy_signature({CLAUSES!r}).hex())"
     prints = {
         subprocess.run(
             [sys.executable, "-c", code],
@@ -171,12 +177,12 @@ def test_signature_is_the_same_in_every_process() -> None:
         ).stdout
         for seed in ("0", "1")
     }
-    assert prints == {signature(CLAUSES).hex() + "\n"}
+    assert prints == {near_copy_signature(CLAUSES).hex() + "\n"}
 
 
 def test_signature_is_the_same_on_every_machine() -> None:
     # A library that hashes otherwise would move documents from one split to another.
-    mark = signature(CLAUSES)
+    mark = near_copy_signature(CLAUSES)
     assert len(mark) == 264
     assert mark.hex().startswith("69170fc5776e317d4c7c055e1aa1bc1c27c25d8b17abc2b65c0d0aed95ee194c")
 

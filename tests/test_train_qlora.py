@@ -22,11 +22,11 @@ pytest.importorskip("bitsandbytes")
 from training import PAIRS, ROOT, logged, processes, script, write_pairs, write_rows  # noqa: E402
 
 import train_qlora  # noqa: E402
-from degraders.output import digest  # noqa: E402
-from degraders.pairs import read  # noqa: E402
-from degraders.prompts import Style  # noqa: E402
+from degraders.dataset.pairs import read_pairs  # noqa: E402
+from degraders.dataset.selection import select_pairs  # noqa: E402
+from degraders.files import sha256_file  # noqa: E402
 from fixer import loading  # noqa: E402
-from fixer.selection import choose  # noqa: E402
+from fixer.prompts import PromptStyle  # noqa: E402
 
 pytestmark = pytest.mark.fixer
 
@@ -115,11 +115,11 @@ def test_the_command_of_the_readme_leaves_an_adapter_that_plain_peft_loads(pairs
     assert (folder / "loss.png").read_bytes().startswith(b"\x89PNG")
     assert list((folder / "tensorboard").glob("events.*"))
     manifest = json.loads((folder / "train_manifest.json").read_text())
-    assert manifest["sha256"]["adapter_model.safetensors"] == digest(folder / "adapter_model.safetensors")
-    assert all(digest(folder / name) == value for name, value in manifest["sha256"].items())
+    assert manifest["sha256"]["adapter_model.safetensors"] == sha256_file(folder / "adapter_model.safetensors")
+    assert all(sha256_file(folder / name) == value for name, value in manifest["sha256"].items())
     card = (folder / "README.md").read_text()
     assert 'base_model: "debug-tiny"' in card and "| validation loss |" in card and "| `lora_r` | 8 |" in card
-    assert Style.load(folder) == Style()
+    assert PromptStyle.load(folder) == PromptStyle()
 
 
 def test_the_loss_falls_and_only_the_adapter_changes(pairs: Path, tmp_path: Path) -> None:
@@ -151,9 +151,9 @@ def digests_of(model: Any) -> dict[str, str]:
 def test_the_same_run_twice_is_the_same_to_the_byte(pairs: Path, tmp_path: Path) -> None:
     for name, seed in (("one", 1), ("two", 1), ("three", 2)):
         assert train("--dataset", pairs, "--save_dir", tmp_path / name, "--seed", seed) == 0
-    one, two, three = (digest(tmp_path / name / "adapter_model.safetensors") for name in ("one", "two", "three"))
+    one, two, three = (sha256_file(tmp_path / name / "adapter_model.safetensors") for name in ("one", "two", "three"))
     assert one == two != three
-    assert digest(tmp_path / "one" / "loss.png") == digest(tmp_path / "two" / "loss.png")
+    assert sha256_file(tmp_path / "one" / "loss.png") == sha256_file(tmp_path / "two" / "loss.png")
 
 
 @pytest.mark.slow
@@ -193,7 +193,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(pairs: Path, tmp_path: Path)
     assert "going on from step" in done.stderr
     assert losses(folder) == losses(tmp_path / "whole")
     names = ("adapter_model.safetensors", "adapter_config.json", "metrics.jsonl", "loss.png")
-    assert [digest(folder / name) for name in names] == [digest(tmp_path / "whole" / name) for name in names]
+    assert [sha256_file(folder / name) for name in names] == [sha256_file(tmp_path / "whole" / name) for name in names]
     assert "its run is finished" in script(*run, folder, "--resume").stderr
 
 
@@ -248,7 +248,7 @@ def test_training_stops_when_validation_no_longer_improves(pairs: Path, tmp_path
 def test_every_target_format_and_direction_trains(pairs: Path, tmp_path: Path, target: str, direction: str) -> None:
     assert train("--dataset", pairs, "--save_dir", tmp_path / "out", "--train_target_format", target,
                  "--direction", direction, "--span_weight", 3) == 0  # fmt: skip
-    assert Style.load(tmp_path / "out") == Style("plain", target, direction)
+    assert PromptStyle.load(tmp_path / "out") == PromptStyle("plain", target, direction)
 
 
 def test_gradient_accumulation_is_a_larger_batch(pairs: Path, tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_a_local_folder_in_coedits_layout_is_read_as_the_hubs(
     run = ["--hf_dataset", folder, "--hf_split", "train", "--hf_validation_split", "validation"]
     assert train(*run, "--coedit_task", "gec", "--save_dir", tmp_path / "out") == 0
     assert "5 read: 4 to train, 1 to validate (a split of its own)" in capsys.readouterr().out
-    (pair, *_) = read(folder / "train.jsonl")
+    (pair, *_) = read_pairs(folder / "train.jsonl")
     assert (pair.bad, pair.good, pair.context) == (COEDIT[0]["src"], COEDIT[0]["tgt"], "Task: gec")
     assert pair.spans, "spans come from aligning the texts"
     assert "no-such" in fails(capsys, "--hf_dataset", folder, "--hf_split", "no-such", "--save_dir", tmp_path / "x")
@@ -307,7 +307,7 @@ def test_a_chat_template_is_used_and_remembered(
     tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
     tokenizer.save_pretrained(base)
     assert train_qlora.main([*run, str(tmp_path / "out")]) == 0
-    assert Style.load(tmp_path / "out").name == "chat"
+    assert PromptStyle.load(tmp_path / "out").name == "chat"
     assert (tmp_path / "out" / "chat_template.jinja").exists()
 
 
@@ -453,14 +453,16 @@ def test_ctrl_c_says_what_is_saved(pairs: Path, tmp_path: Path, capsys: pytest.C
 
 
 def test_data_without_splits_is_divided_by_whole_documents() -> None:
-    from degraders.pairs import Pair
+    from degraders.dataset.pairs import Pair
 
     pairs = [Pair(f"{n}", "", "text", "a", "b", (), group=f"doc{n % 7}") for n in range(70)]
-    chosen = choose(pairs, seed=1, share=0.2, limit=None, validation_limit=None)
+    chosen = select_pairs(pairs, seed=1, share=0.2, limit=None, validation_limit=None)
     held = {pair.group for pair in chosen.validation}
     assert held and held.isdisjoint(pair.group for pair in chosen.train)
     assert 0.1 <= len(chosen.validation) / 70 <= 0.3
-    assert choose(pairs, seed=1, share=0, limit=5, validation_limit=None).unused == {"over the limit of train": 65}
+    assert select_pairs(pairs, seed=1, share=0, limit=5, validation_limit=None).unused == {
+        "over the limit of train": 65
+    }
 
 
 def test_merging_alone_needs_no_data(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

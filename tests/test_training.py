@@ -18,13 +18,13 @@ pytest.importorskip("peft")
 from torch.nn.functional import cross_entropy  # noqa: E402
 from training import PAIRS  # noqa: E402
 
+from degraders.dataset.pairs import Pair, align_spans  # noqa: E402
 from degraders.errors import UserError  # noqa: E402
-from degraders.pairs import Pair, aligned  # noqa: E402
-from degraders.prompts import Style  # noqa: E402
 from fixer import loading, lora, training  # noqa: E402
 from fixer.batching import MOST_PADDING, WIDTHS, step_batches  # noqa: E402
-from fixer.encoding import Example, encode_all  # noqa: E402
+from fixer.examples import Example, encode_pairs  # noqa: E402
 from fixer.loss import TILE, FixerModel, _mean, _TiledLoss  # noqa: E402
+from fixer.prompts import PromptStyle  # noqa: E402
 
 pytestmark = pytest.mark.fixer
 CPU = torch.device("cpu")
@@ -36,8 +36,8 @@ def quantised(*, dropout: float = 0.0, seed: int = 1, **settings: Any) -> Any:
 
 
 def examples() -> list[Example]:
-    pairs = [Pair(str(n), "", "markdown", bad, good, aligned(bad, good)) for n, (bad, good) in enumerate(PAIRS)]
-    made, rejected = encode_all(pairs, Style(), loading.tiny_tokenizer(), max_length=512, span_weight=3)
+    pairs = [Pair(str(n), "", "markdown", bad, good, align_spans(bad, good)) for n, (bad, good) in enumerate(PAIRS)]
+    made, rejected = encode_pairs(pairs, PromptStyle(), loading.tiny_tokenizer(), max_length=512, span_weight=3)
     assert not rejected
     return made
 
@@ -292,7 +292,7 @@ def test_merging_gives_the_logits_of_base_and_adapter(tmp_path: Path) -> None:
     folder = tmp_path / "adapter"
     model.save_pretrained(folder)
     loading.tiny_tokenizer().save_pretrained(folder)
-    Style().save(folder)
+    PromptStyle().save(folder)
     loading.merge(folder, tmp_path / "merged")
     assert not list((tmp_path / "merged").glob("*.bin")) and (tmp_path / "merged" / "model.safetensors").exists()
     plain = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype=torch.float32)

@@ -355,11 +355,11 @@ def test_recall_is_told_at_numbers_of_false_alarms() -> None:
 @pytest.mark.fixer
 def test_margins_are_those_of_the_logits_along_the_bad_text() -> None:
     torch = pytest.importorskip("torch")
-    from degraders.prompts import Style
-    from fixer.encoding import end_ids
+    from fixer.examples import end_ids
     from fixer.loading import TINY, add_lora, load_base, load_tokenizer
+    from fixer.prompts import PromptStyle
 
-    tokenizer, style = load_tokenizer(TINY), Style()
+    tokenizer, style = load_tokenizer(TINY), PromptStyle()
     model = add_lora(load_base(TINY, bits=32, device=torch.device("cpu")), r=8, alpha=16, dropout=0, seed=1)
     rows = [real(1, "a/p"), real(22, "bb/p")]
     texts = [worth_probe.encoded(tokenizer, style, row) for row in rows]

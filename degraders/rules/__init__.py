@@ -1,10 +1,22 @@
-"""The rule-based degraders, by family; importing this package declares them all."""
+"""The degraders, one file a subject; importing this package declares them all."""
 
-from importlib import import_module
-
-for _module in (
-    *("spelling", "grammar", "punctuation", "style", "style_sentences", "word_choice"),
-    *("markup", "fences", "links", "lists"),
-    *("structure", "content", "omissions", "code", "code_values", "encoding"),
-):
-    import_module(f"degraders.rules.{_module}")
+# ruff: noqa: I001  (draws depend on the order of the degraders within a family, which is that of these imports)
+from degraders.rules import (  # noqa: F401
+    spelling,
+    grammar,
+    punctuation,
+    style,
+    style_sentences,
+    word_choice,
+    markup,
+    fences,
+    links,
+    lists,
+    structure,
+    content,
+    omissions,
+    code,
+    code_values,
+    encoding,
+    llm,
+)

@@ -6,10 +6,10 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable
 
-from degraders.document import BLOCK, Region, Unit
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.registry import Fault, Place, Way, What, degrader, degrader_of, pattern, regions
+from degraders.text.document import BLOCK, Region, Unit
 
 _SHELLS = frozenset("bash sh shell zsh console shell-session sh-session fish".split())
 _NUMBERED = frozenset("python py python3 rust js javascript ts typescript go c cpp java ruby".split())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from degraders.document import Unit
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.lexicon import mapping, phrases
 from degraders.registry import Fault, Place, Way, degrader_of, pattern
 from degraders.rules.code import block_of, line_of, name_slip
+from degraders.text.document import Unit
 
 _NAME = re.compile(r"[A-Za-z_]\w{2,30}")
 _STAND_INS = phrases("stand_ins")

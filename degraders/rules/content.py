@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from degraders.document import BLOCK, Region, Unit
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.lexicon import like, mapping, phrases
@@ -15,7 +14,8 @@ from degraders.registry import Fault, Place, Way, What, degrader, degrader_of, p
 from degraders.rules.code import name_slip
 from degraders.rules.code_values import other_part
 from degraders.rules.structure import blocks, direct_items, is_open, is_prose
-from degraders.sentences import sentences
+from degraders.text.document import BLOCK, Region, Unit
+from degraders.text.sentences import sentences
 
 # Begins with one set of characters, as `registry.pattern` says.
 _NUMBER = re.compile(r"[\d]\d*(?:\.\d+)*")

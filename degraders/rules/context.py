@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
-from degraders.document import BLOCK, Unit
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.lexicon import like, mapping, tags
 from degraders.registry import Fault, Place, Way, words
+from degraders.text.document import BLOCK, Unit
 
 # Words in their context
 

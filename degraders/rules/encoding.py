@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from degraders.document import BLOCK, Region, Unit
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.lexicon import phrases
 from degraders.registry import Fault, Place, degrader, pattern, words
 from degraders.rules.structure import blocks, is_open, is_prose
+from degraders.text.document import BLOCK, Region, Unit
 
 _NO_BREAK, _ZERO_WIDTH, _SOFT_HYPHEN = "\u00a0", "\u200b", "\u00ad"
 _LIGATURES = {"ffi": "ﬃ", "fi": "ﬁ", "fl": "ﬂ", "ff": "ﬀ"}

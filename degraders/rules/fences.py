@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from degraders.document import Region, Unit
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.registry import Fault, Place, degrader, regions
 from degraders.rules.markup import QUOTE_PREFIX, Option, choose, line_start, margin, next_line, slip
+from degraders.text.document import Region, Unit
 
 _FENCE_LANGUAGE = re.compile(r"(?:[`~]{3,} ?|\.\. (?:code-block|sourcecode|code):: )([A-Za-z][\w+-]*)(?![\w+-])")
 _DIRECTIVE = re.compile(r"\.\. ([\w:-]+)::")

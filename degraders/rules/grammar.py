@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
-from degraders.document import INLINE
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.lexicon import like, mapping
@@ -36,6 +35,7 @@ from degraders.rules.context import (
     rule_way,
     word_set,
 )
+from degraders.text.document import INLINE
 
 # Agreement
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
-from degraders.document import Region, Unit
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.lexicon import mapping, phrases
 from degraders.registry import Fault, Place, Way, What, degrader, degrader_of, regions
 from degraders.rules.markup import Option, choose, line_start, next_line, slip
+from degraders.text.document import Region, Unit
 
 _URL_WORD = re.compile(r"(?<![A-Za-z%])[A-Za-z]{5,}(?![A-Za-z])")
 _LONG_WORD = re.compile(r"[A-Za-z]{4,}")

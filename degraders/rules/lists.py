@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from degraders.document import Region, Unit
 from degraders.draw import Draw
 from degraders.registry import Fault, Place, degrader, degrader_of, regions
 from degraders.rules.markup import Option, choose, line_start, margin, next_line, option_ways
+from degraders.text.document import Region, Unit
 
 _MARKER = re.compile(
     r"(?:(?P<bullet>[-*+])|(?P<number>\d{1,3})(?P<after>[.)]))(?P<space>[ \t]+)(?P<task>\[[ xX]\][ \t])?"

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
-from degraders.document import Region, Unit
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.registry import Fault, Finder, Place, Way, What, degrader_of, pattern, regions, words
 from degraders.rules.context import NOUNS, word_set
+from degraders.text.document import Region, Unit
 
 
 class Option(NamedTuple):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 
-from degraders.document import BLOCK, Unit
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.lexicon import mapping
@@ -21,6 +20,7 @@ from degraders.rules.context import (
     rule_way,
     word_set,
 )
+from degraders.text.document import BLOCK, Unit
 
 # Punctuation
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from functools import cache
 from itertools import accumulate, compress, count, islice
 
-from degraders.document import Unit, Words
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.lexicon import like, mapping, tags
 from degraders.registry import Fault, Place, degrader, words
+from degraders.text.document import Unit, Words
 
 _MISSPELLINGS = mapping("misspellings")
 _CONFUSABLES = mapping("confusables")

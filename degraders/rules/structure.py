@@ -7,12 +7,12 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import pairwise
 
-from degraders.document import Region, Unit
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.lexicon import like, lowered, mapping, phrases
 from degraders.registry import Fault, Place, degrader, places, regions
-from degraders.sentences import sentences
+from degraders.text.document import Region, Unit
+from degraders.text.sentences import sentences
 
 
 def _one_of(words: tuple[str, ...]) -> re.Pattern[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from degraders import lexicon
-from degraders.document import Unit
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.registry import Fault, Place, degrader, either, pattern, words
@@ -25,6 +24,7 @@ from degraders.rules.wording import (
     right_of,
     wordings,
 )
+from degraders.text.document import Unit
 
 _VERBS = frozenset(lexicon.mapping("verbs"))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from degraders import lexicon
-from degraders.document import BLOCK, INLINE, Unit
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.registry import Fault, Place, degrader, pattern, words
 from degraders.rules.wording import CODE, COMMA, DETERMINERS, MODALS, STOP, fits, left_of, right_of
+from degraders.text.document import BLOCK, INLINE, Unit
 
 _VERBS = lexicon.mapping("verbs")
 _NOUNS = lexicon.mapping("nouns")

@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from degraders import lexicon
-from degraders.document import BLOCK, INLINE, Unit
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.registry import Place
+from degraders.text.document import BLOCK, INLINE, Unit
 
 STOP, COMMA, CODE = ".", ",", "`"
 """Neighbours that are no words: the border of a sentence or block, a pause inside one, and code or markup."""

@@ -1,0 +1,12 @@
+"""The families of errors, and the classes of recoverability."""
+
+from __future__ import annotations
+
+FAMILIES = ("spelling", "grammar", "style", "markup", "structure", "content", "code", "encoding", "llm")
+
+RECOVERABILITY = {
+    "A": "one right fix, told by the text itself",
+    "B": "several equally right fixes",
+    "C": "the right value stands elsewhere in the document",
+    "D": "the information is gone: flag the gap, do not invent",
+}

@@ -1,0 +1,16 @@
+"""Text to Document, by the parser of its format."""
+
+from __future__ import annotations
+
+from degraders.text import markdown, plain, rst
+from degraders.text.builder import Builder
+from degraders.text.document import Document
+
+_PARSERS = {"markdown": markdown.scan, "rst": rst.scan, "text": plain.scan}
+
+
+def parse(text: str, *, doc_id: str = "", format: str = "markdown") -> Document:
+    """Parse a text; `format` is `markdown`, `rst` or `text`."""
+    builder = Builder(text)
+    _PARSERS[format](builder)
+    return builder.document(doc_id, format)

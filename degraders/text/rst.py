@@ -1,0 +1,208 @@
+"""reStructuredText to regions: a light scanner, line by line, for the constructs of docutils and Sphinx."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from degraders.text.builder import Builder
+from degraders.text.rst_blocks import Blocks
+from degraders.text.rst_inline import NAME
+
+_EXPLICIT = re.compile(
+    rf"""
+    \.\.[ \t]+(?:
+    \[(?P<footnote>\d+|\#(?:{NAME})?|\*|{NAME})\](?=[ \t]|$)
+    |_(?P<target>(?![ \t])(?:_|`[^`]+`|(?:[^:\\]++|\\.|:(?=\S))++):)(?=[ \t]|$)
+    |(?P<substitution>\|(?![ \t])[^|]+\|[ \t]+{NAME}[ \t]?::)(?=[ \t]|$)
+    |(?P<directive>{NAME})[ \t]?::(?=[ \t]|$)
+    )
+    """,
+    re.VERBOSE,
+)
+_ALT = re.compile(r"\n[ \t]+:alt:[ \t]+(\S[^\r\n]*)")
+_WORD = re.compile(r"[ \t]*\S+")
+_CONTENTS = {
+    "code": "code code-block sourcecode parsed-literal prompt console testcode testoutput doctest ipython",
+    "math": "math",
+    "html": "raw",
+    "image": "image",
+    "body": "note tip hint important warning caution attention danger error seealso todo epigraph highlights "
+    "pull-quote compound header footer abstract glossary hlist centered tabs tab-set grid",
+    "titled": "admonition topic sidebar rubric tab group-tab tab-item dropdown card grid-item-card details collapse "
+    "table list-table csv-table",
+    "version": "versionadded versionchanged deprecated versionremoved deprecated-removed",
+    "described": "container only class rst-class figure grid-item ifconfig function method classmethod staticmethod "
+    "attribute property data exception module decorator option cmdoption envvar confval describe object program "
+    "setting templatetag templatefilter fieldlookup django-admin",
+}
+_DIRECTIVES = {name: content for content, names in _CONTENTS.items() for name in names.split()}
+"""What a directive holds; `described` is prose after arguments that are not. Others are `closed`: protected whole."""
+_DOMAIN = re.compile(r"(?:py|c|cpp|js|rst|std|rb|php|http):[a-z]+\Z")
+
+
+def scan(builder: Builder) -> None:
+    """Fill the builder from its reStructuredText."""
+    scanner = _Scanner(builder)
+    while scanner.at < scanner.count:
+        scanner.blocks(0)
+
+
+class _Scanner(Blocks):
+    """Blocks and explicit markup: directives, footnotes, targets, substitutions, comments."""
+
+    def __init__(self, builder: Builder) -> None:
+        super().__init__(builder)
+        self.handlers |= {"explicit": self._explicit, "anonymous": self._anonymous}
+        self.directives: dict[str, Callable[[re.Match[str], int, str], None]] = {
+            "code": self._code_directive,
+            "math": self._foreign,
+            "html": self._foreign,
+            "body": self._admonition,
+            "titled": self._titled,
+            "version": self._version,
+            "described": self._described,
+            "image": self._image,
+        }
+
+    def _explicit(self, match: re.Match[str], base: int) -> bool:
+        i = self.at
+        found = _EXPLICIT.match(self.text, self.starts[i], self.ends[i])
+        kind = found.lastgroup if found else "comment"
+        if not found:
+            empty = match.end() == self.ends[i] and self.indents[i + 1] < 0
+            self._closed("comment", "directive", i + 1 if empty else self.extent(i + 1, base))
+        elif kind == "directive":
+            name = found["directive"].lower()
+            content = _DIRECTIVES.get(name) or ("described" if _DOMAIN.match(name) else "closed")
+            handler = self.directives.get(content)
+            if handler:
+                handler(found, base, name)
+            else:
+                self._closed("directive", "directive", self.extent(i + 1, base), name)
+        elif kind == "footnote":
+            self.builder.protect(found.start(), found.end(), "target")
+            self._contain(found.start(), found.end(), base, "footnote", found["footnote"])
+        elif kind == "target":
+            last = self.extent(i + 1, base)
+            label = self.text[self.ends[last - 1] - 1] == ":"
+            self._closed("definition", "target", last, "label" if label else "")
+        else:
+            self._closed("substitution", "directive", self.extent(i + 1, base))
+        return True
+
+    def _anonymous(self, match: re.Match[str], base: int) -> bool:
+        self._closed("definition", "target", self.extent(self.at + 1, base))
+        return True
+
+    def _closed(self, kind: str, protected: str, last: int, info: str = "") -> None:
+        """Protect the lines up to `last` whole."""
+        start, self.end = self.starts[self.at], self.ends[last - 1]
+        self.at = last
+        self.builder.protect(start, self.end, protected)
+        self.region(kind, start, self.end, None, info)
+
+    def _contain(self, start: int, after: int, base: int, kind: str, info: str) -> None:
+        """A block whose content begins after a position of the line under the cursor."""
+        self.end = max(self.end, after)
+        inner = self.enter(after, base)
+        self.region(kind, start, self.end, inner, info)
+
+    def _head(self, match: re.Match[str], base: int) -> int:
+        """The line after the arguments of a directive. Its options are protected and made blank."""
+        i = self.at + 1
+        while self.indents[i] > base and not self._is_option(i):
+            i += 1
+        last = i
+        while self.indents[last] > base:
+            last += 1
+        if last > i:
+            self.builder.protect(self.starts[i], self.ends[last - 1], "directive")
+            self.indents[i:last] = [-1] * (last - i)
+        self.end = self.ends[last - 1]
+        return i
+
+    def _is_option(self, i: int) -> bool:
+        if self.text[self.starts[i]] != ":":
+            return False
+        match = self.marker(i)
+        return bool(match and match.lastgroup == "field")
+
+    def _admonition(self, match: re.Match[str], base: int, name: str) -> None:
+        self.builder.protect(match.start(), match.end(), "directive")
+        self._head(match, base)
+        self._contain(match.start(), match.end(), base, "directive", name)
+
+    def _version(self, match: re.Match[str], base: int, name: str) -> None:
+        word = _WORD.match(self.text, match.end(), self.ends[self.at])
+        after = word.end() if word else match.end()
+        self.builder.protect(match.start(), after, "directive")
+        self._head(match, base)
+        self._contain(match.start(), after, base, "directive", name)
+
+    def _titled(self, match: re.Match[str], base: int, name: str) -> None:
+        """A directive whose argument is a title: prose, but no running text."""
+        start, opens = match.start(), self.skip_space(match.end())
+        self.builder.protect(start, match.end(), "directive")
+        below, after = self.at + 1, self._head(match, base)
+        if opens < self.ends[below - 1]:
+            self.inline.scan(opens, self.ends[after - 1], body=False)
+            below = after
+        self.at = below
+        running = self.body
+        self.body = running and name != "list-table"
+        inner = self._protect_inside(base) if name == "csv-table" else self.inside(base)
+        self.body = running
+        kind = "table" if name in ("list-table", "csv-table") else "directive"
+        self.region(kind, start, self.end, inner, name)
+
+    def _protect_inside(self, base: int) -> tuple[int, int]:
+        first, last = self.next_line(self.at), self.extent(self.at, base)
+        if last <= first:
+            return self.end, self.end
+        self.at, self.end = last, self.ends[last - 1]
+        self.builder.protect(self.starts[first], self.end, "directive")
+        return self.starts[first], self.end
+
+    def _described(self, match: re.Match[str], base: int, name: str) -> None:
+        start = match.start()
+        after = self._head(match, base)
+        self.builder.protect(start, self.ends[after - 1], "directive")
+        self.at = after
+        inner = self.inside(base)
+        self.region("directive", start, self.end, inner, name)
+
+    def _image(self, match: re.Match[str], base: int, name: str) -> None:
+        """An image; its alternative text is its inner part."""
+        last = self.extent(self.at + 1, base)
+        start, self.end = match.start(), self.ends[last - 1]
+        alt = _ALT.search(self.text, start, self.end)
+        self.at = last
+        self.builder.protect(start, self.end, "directive")
+        self.region("image", start, self.end, alt.span(1) if alt else (self.end, self.end), name)
+
+    def _foreign(self, match: re.Match[str], base: int, name: str) -> None:
+        """Mathematics or raw HTML."""
+        last = self.extent(self.at + 1, base)
+        kind = _DIRECTIVES[name]
+        start, end = match.start(), self.ends[last - 1]
+        self.builder.protect(start, match.end(), "directive")
+        self.builder.protect(match.end(), end, kind)
+        self.at, self.end = last, end
+        self.region(f"{kind}_block", start, end, (match.end(), end), name)
+
+    def _code_directive(self, match: re.Match[str], base: int, name: str) -> None:
+        i, start = self.at, match.start()
+        language = self.text[match.end() : self.ends[i]].strip()
+        options = i + 1
+        while self.indents[options] > base and (options > i + 1 or self._is_option(options)):
+            options += 1
+        first = self.next_line(options)
+        last = self.extent(first, base) if first < self.count else first
+        if last <= first:
+            self._closed("directive", "directive", options, name)
+            return
+        self.builder.protect(start, self.begins[i + 1], "fence")
+        self.builder.protect(self.begins[i + 1], self.begins[options], "directive")
+        self.builder.protect(self.begins[options], self.begins[first], "fence")
+        self.literal(start, first, last, "`" + language)

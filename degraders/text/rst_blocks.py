@@ -1,0 +1,361 @@
+"""Blocks of reStructuredText: paragraphs, titles, lists, literal blocks, tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from string import ascii_letters, digits
+
+from degraders.text.builder import Builder
+from degraders.text.rst_inline import Inline
+from degraders.text.rst_lines import Lines
+from degraders.text.rst_tables import Tables
+
+_MAX_DEPTH = 40
+"""Blocks nested deeper are read as plain paragraphs, so that no input exhausts the stack or is read too often."""
+
+_ARGUMENT = r"(?:[A-Za-z][\w-]*|<[^<>\n]+>)"
+_OPTION = rf"(?:[-+][A-Za-z0-9](?:[ ]?{_ARGUMENT})?|(?:--|/)[A-Za-z0-9][\w-]*(?:[ =]{_ARGUMENT})?)"
+_BLOCK = re.compile(
+    rf"""
+    (?P<bullet>[-+*•‣⁃])(?=[ \t]|$)
+    |(?P<number>\(?(?:\d+|[A-Za-z]|\#|[ivxlcdm]+|[IVXLCDM]+)[.)])(?=[ \t]|$)
+    |(?P<field>:(?![: ])(?:[^:\\]++|\\.|:(?![ \t`]|$))++(?<![ ]):)(?=[ \t]|$)
+    |(?P<option>{_OPTION}(?:,[ ]{_OPTION})*)(?=[ ][ ]|$)
+    |(?P<doctest>>>>)(?=[ \t]|$)
+    |(?P<line_block>\|)(?=[ \t]|$)
+    |(?P<grid>\+-[-+]+-\+)$
+    |(?P<simple>=+(?:[ \t]++=++)+)$
+    |(?P<explicit>\.\.)(?=[ \t]|$)
+    |(?P<anonymous>__)(?=[ \t]|$)
+    |(?P<adornment>(?P<mark>[!-/:-@[-`{{-~])(?P=mark)*)$
+    """,
+    re.VERBOSE,
+)
+_PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
+_ALPHANUMERIC = "#" + ascii_letters + digits
+_LISTS = {
+    "bullet": ("list", "item", "bullet"),
+    "number": ("list", "item", "ordered"),
+    "field": ("field_list", "field", ""),
+    "option": ("option_list", "option", ""),
+}
+
+
+class Blocks(Lines):
+    """A cursor over the lines that tells the builder what it passes.
+
+    A marker that has been read is cut off its line, so that what follows it is scanned as a line of its own.
+    """
+
+    def __init__(self, builder: Builder) -> None:
+        super().__init__(builder.text)
+        self.builder = builder
+        self.inline = Inline(builder)
+        self.tables = Tables(builder, self.inline)
+        self.styles: list[str] = []
+        self.at = self.end = self.depth = 0
+        self.body = True
+        self.handlers: dict[str, Callable[[re.Match[str], int], bool]] = {
+            **dict.fromkeys(_LISTS, self._list),
+            "doctest": self._doctest,
+            "line_block": self._line_block,
+            "grid": self._grid,
+            "simple": self._simple,
+            "adornment": self._adornment,
+        }
+
+    def blocks(self, base: int) -> None:
+        """Scan blocks up to a line that is indented less than `base` columns."""
+        while self.at < self.count:
+            indent = self.indents[self.at]
+            if indent < 0:
+                self.at += 1
+            elif indent < base:
+                return
+            elif self.depth > _MAX_DEPTH:
+                self._flat(base)
+            elif indent > base:
+                self._quote(indent)
+            else:
+                self._block(base)
+
+    def inside(self, base: int) -> tuple[int, int]:
+        """Scan all blocks that are indented more than `base` columns; returns where they start and end."""
+        first = self.next_line(self.at)
+        start = self.starts[first] if self.indents[first] > base else self.end
+        self.depth += 1
+        while self.at < self.count:
+            indent = self.indents[self.at]
+            if indent < 0:
+                self.at += 1
+            elif indent <= base:
+                break
+            else:
+                self.blocks(indent)
+        self.depth -= 1
+        return start, self.end
+
+    def enter(self, position: int, base: int) -> tuple[int, int]:
+        """Scan what a marker that ends at a position holds: the rest of its line and what is indented below."""
+        i = self.at
+        position = self.skip_space(position)
+        if position >= self.ends[i]:
+            self.at += 1
+        else:
+            below = self.next_line(i + 1)
+            self.starts[i] = position
+            self.indents[i] = max(self.indents[below], base + 1)
+        return self.inside(base)
+
+    def marker(self, i: int) -> re.Match[str] | None:
+        """What a line begins with that is more than text."""
+        return _BLOCK.match(self.text, self.starts[i], self.ends[i])
+
+    def _block(self, base: int) -> None:
+        match = self.marker(self.at)
+        if not match or not self.handlers[match.lastgroup or ""](match, base):
+            self._text(base)
+
+    def region(self, kind: str, start: int, end: int, inner: tuple[int, int] | None = None, info: str = "") -> None:
+        region = self.builder.region(kind, start, end, inner, info, self.depth)
+        if not self.depth:
+            self.builder.blocks.append(region)
+
+    def _quote(self, indent: int) -> None:
+        start = self.starts[self.at]
+        self.depth += 1
+        self.blocks(indent)
+        self.depth -= 1
+        self.region("quote", start, self.end)
+
+    def _flat(self, base: int) -> None:
+        start = self.starts[self.at]
+        while self.indents[self.at] >= base:
+            self.at += 1
+        self._paragraph(start, self.ends[self.at - 1])
+
+    def _text(self, base: int) -> None:
+        """A paragraph, a title or a term: the line below says which."""
+        i = self.at
+        indents = self.indents
+        below = indents[i + 1]
+        if below > base:
+            self._definitions(base)
+            return
+        if below == 0 and not self.depth and self._underlines(i + 1, self.ends[i] - self.starts[i]):
+            self._heading(i, i, i + 1)
+            return
+        j = i + 1
+        while indents[j] == base:
+            j += 1
+        self.at = j
+        start, end = self.starts[i], self.ends[j - 1]
+        if self.text.endswith("::", start, end):
+            self._paragraph_with_literal(start, end, base)
+        else:
+            self._paragraph(start, end)
+
+    def _paragraph(self, start: int, end: int) -> None:
+        self.end = end
+        self.region("paragraph", start, end)
+        self.inline.scan(start, end, body=self.body)
+
+    def _underlines(self, i: int, width: int) -> bool:
+        start, end = self.starts[i], self.ends[i]
+        char = self.text[start]
+        if char not in _PUNCTUATION or end - start < min(width, 4):
+            return False
+        return self.text[start:end] == char * (end - start)
+
+    def _heading(self, first: int, title: int, last: int) -> None:
+        style = self.text[self.starts[last]] * (1 + title - first)
+        if style not in self.styles:
+            self.styles.append(style)
+        inner = self.starts[title], self.ends[title]
+        self.inline.scan(*inner, body=False)
+        self.at, self.end = last + 1, self.ends[last]
+        self.region("heading", self.starts[first], self.end, inner, str(self.styles.index(style) + 1))
+
+    def _adornment(self, match: re.Match[str], base: int) -> bool:
+        """A line of punctuation: above a title, or between paragraphs."""
+        i = self.at
+        titled = i + 2 < self.count and self.indents[i + 1] >= 0 and self.indents[i + 2] == base == self.depth == 0
+        if titled and self.text[self.starts[i + 2] : self.ends[i + 2]] == match[0]:
+            self._heading(i, i + 1, i + 2)
+            return True
+        if len(match[0]) < 4 or self.indents[i + 1] >= 0:
+            return False
+        self.at, self.end = i + 1, match.end()
+        self.region("rule", match.start(), match.end())
+        return True
+
+    def _definitions(self, base: int) -> None:
+        start = self.starts[self.at]
+        self.depth += 1
+        while True:
+            i = self.at
+            term = self.starts[i], self.ends[i]
+            self.region("term", *term)
+            self.inline.scan(*term, body=False)
+            self.at = i + 1
+            self.region("description", *self.inside(base))
+            i = self.at = self.next_line(self.at)
+            if self.indents[i] != base or self.indents[i + 1] <= base or self.marker(i):
+                break
+        self.depth -= 1
+        self.region("definition_list", start, self.end)
+
+    # Lists
+
+    def _list(self, match: re.Match[str], base: int) -> bool:
+        """Bullets, numbers, fields or options of one kind in a row."""
+        kind = match.lastgroup or ""
+        outer, inner, info = _LISTS[kind]
+        if not self._is_list(match, base):
+            return False
+        start = match.start()
+        style = _style(match)
+        self.depth += 1
+        following: re.Match[str] | None = match
+        while following:
+            if not info:
+                self.builder.protect(*following.span(), "directive" if kind == "field" else "code_span")
+            self._item(following, base, inner, exact=bool(info))
+            following = self._following(kind, style, base)
+        self.depth -= 1
+        self.region(outer, start, self.end, None, info)
+        return True
+
+    def _item(self, match: re.Match[str], base: int, kind: str, *, exact: bool) -> None:
+        """One item; what is `exact` must be indented to where its first line begins."""
+        i = self.at
+        self.end = match.end()
+        position = self.skip_space(match.end())
+        if exact and position < self.ends[i]:
+            column = self.column_of(i, position)
+            self.starts[i], self.indents[i] = position, column
+            self.depth += 1
+            self.blocks(column)
+            self.depth -= 1
+            inner = position, self.end
+        else:
+            inner = self.enter(position, base)
+        self.region(kind, match.start(), self.end, inner)
+
+    def _following(self, kind: str, style: str, base: int) -> re.Match[str] | None:
+        i = self.at = self.next_line(self.at)
+        if i >= self.count or self.indents[i] != base:
+            return None
+        match = self.marker(i)
+        if not match or match.lastgroup != kind or _style(match) != style:
+            return None
+        return match if self._is_list(match, base) else None
+
+    def _is_list(self, match: re.Match[str], base: int) -> bool:
+        """Text that goes on unindented below a number, or an option that nothing describes, is no list."""
+        i = self.at
+        if match.lastgroup == "option" and match.end() == self.ends[i]:
+            return self.indents[self.next_line(i + 1)] > base
+        if match.lastgroup != "number" or self.indents[i + 1] != base:
+            return True
+        below = self.marker(i + 1)
+        return bool(below and below.lastgroup == "number")
+
+    def _line_block(self, match: re.Match[str], base: int) -> bool:
+        while self.indents[self.at] >= base:
+            start, self.end = self.starts[self.at], self.ends[self.at]
+            if self.indents[self.at] == base:
+                if self.text[start] != "|":
+                    break
+                start = self.skip_space(start + 1)
+            self.inline.scan(min(start, self.end), self.end, body=False)
+            self.at += 1
+        self.end = self.ends[self.at - 1]
+        self.region("line_block", match.start(), self.end)
+        return True
+
+    # Literal blocks
+
+    def _paragraph_with_literal(self, start: int, end: int, base: int) -> None:
+        """A paragraph that ends in `::`, and the literal block below; of `text::` the first colon is text."""
+        alone = end - start == 2
+        shown = end - 2 if alone or self.text[end - 3].isspace() else end - 1
+        self.builder.protect(shown, end, "fence")
+        self.end = end
+        if not alone:
+            self.region("paragraph", start, end)
+            self.inline.scan(start, shown, body=self.body)
+        first = self.next_line(self.at)
+        last = self._literal_end(first, base)
+        if last > first:
+            self.literal(start if alone else None, first, last, "")
+
+    def _literal_end(self, first: int, base: int) -> int:
+        """The line after a literal block: indented, or quoted by one and the same character on each line."""
+        if first >= self.count or self.indents[first] < base:
+            return first
+        if self.indents[first] > base:
+            return self.extent(first, base)
+        last = first
+        quote = self.text[self.starts[first]]
+        if quote in _PUNCTUATION and first > self.at:
+            while self.indents[last] == base and self.text[self.starts[last]] == quote:
+                last += 1
+        return last
+
+    def literal(self, opening: int | None, first: int, last: int, info: str) -> None:
+        """A code block of the lines [first, last); `opening` is where its markup begins, if it has any."""
+        common = min(indent for indent in self.indents[first:last] if indent >= 0)
+        end = self.ends[last - 1]
+        code = self.builder.code
+        for i in range(first, last):
+            start = self.begins[i] if self.indents[i] < 0 else self.at_column(i, common)
+            code.append((start, self.begins[i + 1] if i + 1 < last else end))
+        inner = self.at_column(first, common)
+        self.builder.protect(max(self.begins[first], opening or 0), end, "code")
+        self.at, self.end = last, end
+        self.region("code_block", inner if opening is None else opening, end, (inner, end), info)
+
+    def _doctest(self, match: re.Match[str], base: int) -> bool:
+        i = last = self.at
+        while self.indents[last] >= base:
+            last += 1
+        self.literal(match.start(), i, last, "`pycon")
+        return True
+
+    # Tables
+
+    def _grid(self, match: re.Match[str], base: int) -> bool:
+        last = self.at
+        while self.indents[last] == base and self.text[self.starts[last]] in "+|":
+            last += 1
+        return self._table(self.tables.grid, last)
+
+    def _simple(self, match: re.Match[str], base: int) -> bool:
+        """Up to the second line like the first, or the first that a blank line follows."""
+        found = 0
+        for i in range(self.at + 1, self.count):
+            if 0 <= self.indents[i] < base:
+                return False
+            if self.indents[i] == base and self.text[self.starts[i]] == "=":
+                line = self.text[self.starts[i] : self.ends[i]]
+                found += not line.strip("= \t")
+                if found == 2 or (found and self.indents[i + 1] < base):
+                    return self._table(self.tables.simple, i + 1)
+        return False
+
+    def _table(self, fill: Callable[[list[tuple[int, int]], int], None], last: int) -> bool:
+        start, base = self.starts[self.at], self.indents[self.at]
+        lines = [(self.at_column(i, base), self.ends[i]) for i in range(self.at, last)]
+        self.at, self.end = last, self.ends[last - 1]
+        fill(lines, self.depth + 1)
+        self.region("table", start, self.end)
+        return True
+
+
+def _style(match: re.Match[str]) -> str:
+    """What tells a list from the next of its kind: its bullet, or how its numbers are written."""
+    if match.lastgroup == "bullet":
+        return match[0]
+    return match[0].strip(_ALPHANUMERIC) if match.lastgroup == "number" else ""

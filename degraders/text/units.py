@@ -1,0 +1,106 @@
+"""Divides a document into units: stretches of text that become the good side of records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from degraders.draw import Draw
+from degraders.text.document import Document, Region, Unit
+
+
+def divide(doc: Document, *, unit: str = "section", max_chars: int | Sequence[int] = 2000) -> list[Unit]:
+    """Divide a document: whole (`document`), or at headings, packed greedily up to `max_chars` (`section`).
+
+    Of several limits each unit has one of its own, drawn by its document and place alone. A section that is longer is
+    divided between its blocks, a list between its items, never inside one; a heading stays with what follows it.
+    `context` is the trail of the headings above the unit, those inside it left out, so that an error in a heading is
+    never given away.
+    """
+    if unit == "document":
+        return [Unit(doc, 0, 0, len(doc.text), "")] if doc.blocks else []
+    limits = (max_chars,) if isinstance(max_chars, int) else tuple(max_chars)
+    found: list[Unit] = []
+    trail: list[tuple[int, str]] = []
+    for group in _groups(_divisible(doc, sorted(limits)[len(limits) // 2]), _Limits(doc.doc_id, limits)):
+        context = " > ".join(title for level, title in trail if not _opens_above(group[0], level))
+        found.append(Unit(doc, len(found), group[0].start, group[-1].end, context))
+        for block in group:
+            if block.kind == "heading":
+                level = int(block.info)
+                trail = [(above, title) for above, title in trail if above < level]
+                trail.append((level, " ".join(doc.text[block.inner_start : block.inner_end].split())))
+    return found
+
+
+class _Limits:
+    """How long a unit may be that begins at an offset."""
+
+    def __init__(self, doc_id: str, limits: Sequence[int]) -> None:
+        self.doc_id, self.limits = doc_id, limits
+
+    def __call__(self, start: int) -> int:
+        limits = self.limits
+        return limits[0] if len(limits) == 1 else Draw("size", self.doc_id, start).choice(limits)
+
+
+def _opens_above(block: Region, level: int) -> bool:
+    """Whether a unit that begins with this block leaves the section of a heading of that level."""
+    return block.kind == "heading" and int(block.info) <= level
+
+
+def _divisible(doc: Document, max_chars: int) -> list[Region]:
+    """The outermost blocks, with a list that is too long replaced by its items."""
+    out: list[Region] = []
+    for block in doc.blocks:
+        items = (
+            doc.within("item", block.start, block.end)
+            if block.kind == "list" and block.end - block.start > max_chars
+            else []
+        )
+        outer = [item for item in items if item.depth == items[0].depth]
+        out.extend(outer or [block])
+    return out
+
+
+def _groups(blocks: Sequence[Region], limit_at: Callable[[int], int]) -> Iterator[list[Region]]:
+    """Blocks packed into sections, and small sections packed together, up to a limit where that can be."""
+    group: list[Region] = []
+    limit = 0
+    for section in _sections(blocks):
+        if group and section[-1].end - group[0].start > limit:
+            yield group
+            group = []
+        limit = limit if group else limit_at(section[0].start)
+        if section[-1].end - section[0].start <= limit:
+            group += section
+            continue
+        for block in section:
+            if group and group[-1].kind != "heading" and block.end - group[0].start > limit:
+                yield group
+                group = []
+            limit = limit if group else limit_at(block.start)
+            group.append(block)
+        yield group
+        group = []
+    if group:
+        yield group
+
+
+def _sections(blocks: Sequence[Region]) -> Iterator[list[Region]]:
+    """Runs of blocks that begin with a heading, and with the labels and anchors that stand above it."""
+    section: list[Region] = []
+    for block in blocks:
+        if block.kind == "heading" and section and section[-1].kind != "heading":
+            cut = len(section)
+            while cut > 1 and _belongs_below(section[cut - 1]):
+                cut -= 1
+            yield section[:cut]
+            section = section[cut:]
+        section.append(block)
+    if section:
+        yield section
+
+
+def _belongs_below(block: Region) -> bool:
+    """Whether a block above a heading is its anchor or label."""
+    return block.kind in ("html_block", "comment") or (block.kind == "definition" and block.info == "label")

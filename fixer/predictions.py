@@ -1,0 +1,194 @@
+"""What became of each text: predictions kept on disk as they are made, and answers that were made elsewhere.
+
+The file beside the results begins with the signature of its run, all that had a part in the predictions. A later run
+with the same signature goes on where it stopped; one with another is refused, so that answers of two models never mix.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import orjson
+
+from degraders.dataset.pairs import Pair
+from degraders.errors import UserError
+from degraders.files import lock_file, write_text
+
+
+class Prediction(NamedTuple):
+    """What became of a text.
+
+    `raw` is the answer, `text` what the guard let through; `problem` says what was broken in the answer (one of
+    `prompts`' problems, "no end", "repeat", "too long"; several with commas) and `guard` why pieces were refused.
+    `tokens` were generated, for so many `chunks` of the text; `refused` of them the guard turned down.
+    """
+
+    id: str
+    raw: str
+    text: str
+    problem: str = ""
+    guard: str = ""
+    tokens: int = 0
+    chunks: int = 1
+    refused: int = 0
+
+
+class PredictionStore:
+    """The predictions of a run on disk: one file a process, those of processes from 1 on with their number.
+
+    `path` is process 0's; `signature` holds plain values.
+    """
+
+    def __init__(self, path: Path, signature: Mapping[str, Any], *, process: int = 0) -> None:
+        self._path = path
+        self._signature = json.loads(json.dumps(signature))
+        self._own = path if not process else path.with_name(f"{path.stem}-{process}{path.suffix}")
+        self._file: BinaryIO | None = None
+
+    def found(self) -> tuple[dict[str, Prediction], int]:
+        """The predictions that are there, by id, and how many lines were broken; UserError if another run made them."""
+        predictions: dict[str, Prediction] = {}
+        broken = 0
+        for path in self.files():
+            head, *lines = _whole_lines(path) or [b""]
+            self._compare(path, head)
+            for line in lines:
+                try:
+                    made = Prediction(**orjson.loads(line))
+                except (orjson.JSONDecodeError, TypeError):
+                    broken += 1
+                else:
+                    predictions[made.id] = made
+        return predictions, broken
+
+    def files(self) -> list[Path]:
+        """The files of all processes of this or an earlier run."""
+        if not self._path.parent.is_dir():
+            return []
+        first, last = f"{self._path.stem}-", self._path.suffix
+        others = [
+            path
+            for path in self._path.parent.iterdir()
+            if path.name.startswith(first) and path.name.endswith(last) and path.stem.removeprefix(first).isdecimal()
+        ]
+        return [path for path in (self._path, *sorted(others)) if path.is_file()]
+
+    def add(self, made: Prediction) -> None:
+        """Write one down at once: what is here when a run ends, however it ends, need not be made again."""
+        if self._file is None:
+            self._file = self._opened()
+        self._file.write(_line(made))
+        self._file.flush()
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+
+    def finish(self, made: Sequence[Prediction]) -> None:
+        """Write all predictions in one file, in order, and remove those of single processes."""
+        text = orjson.dumps({"signature": self._signature}) + b"\n" + b"".join(map(_line, made))
+        write_text(self._path, text.decode())
+        for path in self.files()[1:]:
+            path.unlink()
+
+    def remove(self) -> None:
+        for path in self.files():
+            path.unlink()
+
+    def _opened(self) -> BinaryIO:
+        """This process's file, kept for this run alone, behind its last whole line."""
+        file = self._own.open("ab")
+        lock_file(file.fileno(), self._own, "--out")
+        lines = _whole_lines(self._own)
+        file.truncate(sum(len(line) + 1 for line in lines))
+        if not lines:
+            file.write(orjson.dumps({"signature": self._signature}) + b"\n")
+        return file
+
+    def _compare(self, path: Path, head: bytes) -> None:
+        if not head:
+            return
+        try:
+            begun = orjson.loads(head)["signature"]
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise UserError(f"{path}: not a file of this tool; name another --out, or --force replaces it") from error
+        now = self._signature
+        for name in sorted({*begun, *now}):
+            if begun.get(name) != now.get(name):
+                raise UserError(
+                    f"{path}: holds answers of a run with {name} = {begun.get(name)}, now it is {now.get(name)}; "
+                    "name another --out to keep them, or --force to begin anew"
+                )
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    """The lines of a file; the last one only if it was written to its end."""
+    return path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+
+
+def _line(made: Prediction) -> bytes:
+    return orjson.dumps(made._asdict(), option=orjson.OPT_APPEND_NEWLINE)
+
+
+# Answers made elsewhere
+
+
+def read_predictions(path: Path, pairs: Sequence[Pair], *, field: str = "prediction") -> tuple[list[str], int]:
+    """The answer to each pair from a JSONL, JSONL.gz or CSV file, and how many rows belong to no pair.
+
+    Rows are found by their `id`; where no row has one, they are as many as the pairs and in their order.
+    """
+    rows = [_answer(f"{path}:{number}", row, field) for number, row in _rows(path)]
+    if not any(name for name, _ in rows):
+        if len(rows) != len(pairs):
+            raise UserError(f"{path}: {len(rows)} answers without ids to {len(pairs)} pairs; give each row an id")
+        return [text for _, text in rows], 0
+    by_id: dict[str, str] = {}
+    for name, text in rows:
+        if by_id.setdefault(name, text) != text:
+            raise UserError(f"{path}: two different answers to {name!r}; leave one in the file")
+    lacking = [pair.id for pair in pairs if pair.id not in by_id]
+    if lacking:
+        raise UserError(
+            f"{path}: no answer to {len(lacking)} of {len(pairs)} pairs, the first is {lacking[0]!r}; "
+            "--split and --limit choose the pairs"
+        )
+    return [by_id[pair.id] for pair in pairs], len(by_id.keys() - {pair.id for pair in pairs})
+
+
+def _answer(where: str, row: Any, field: str) -> tuple[str, str]:
+    text = row.get(field) if isinstance(row, dict) else None
+    if not isinstance(text, str):
+        known = ", ".join(map(str, row)) if isinstance(row, dict) else "no fields"
+        raise UserError(f'{where}: field "{field}" is missing; it has {known} (--prediction_field names another)')
+    return str(row.get("id") or row.get("_id") or ""), text
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Any]]:
+    """The rows of a file with their lines, from 1."""
+    try:
+        if path.name.lower().endswith(".csv"):
+            yield from _csv_rows(path)
+            return
+        opener: Any = gzip.open if path.suffix == ".gz" else open
+        with opener(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.isspace():
+                    yield number, orjson.loads(line)
+    except (orjson.JSONDecodeError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: neither JSONL nor CSV ({error}); one object with id and prediction a line") from error
+    except (OSError, EOFError) as error:
+        raise UserError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, Any]]:
+    csv.field_size_limit(1 << 27)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        for row in reader:
+            yield reader.line_num, row

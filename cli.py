@@ -7,9 +7,11 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from degraders.errors import UserError
+
+T = TypeVar("T")
 
 
 def run_script(prog: str, work: Callable[[], int | None], left: Callable[[], str]) -> int:
@@ -35,6 +37,17 @@ def run_script(prog: str, work: Callable[[], int | None], left: Callable[[], str
     who = "" if is_main() else f" (process {os.environ['RANK']})"
     print(f"{prog}{who}: {message}", file=sys.stderr)
     return 1
+
+
+def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str] | None, options: Callable[..., T]) -> T:
+    """The command line as one validated value: `options` is called with all options by name.
+
+    What it refuses with a UserError is wrong usage: one line on stderr and exit code 2.
+    """
+    try:
+        return options(**vars(parser.parse_args(argv)))
+    except UserError as error:
+        parser.error(str(error))
 
 
 def is_main() -> bool:

@@ -7,7 +7,7 @@ error stands in it. So spans are exact by construction: putting each span's `goo
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
@@ -76,6 +76,16 @@ def apply(good: str, edits: Sequence[Edit], *, base: int = 0, shape: bytes | Non
         )
         counted, shift = end, end - good_end
     return bad, located
+
+
+def restore(bad: str, repairs: Iterable[tuple[int, int, str]]) -> str:
+    """The bad text with each range [start, end) replaced by its good text; ranges are ordered and disjoint."""
+    pieces: list[str] = []
+    at = 0
+    for start, end, good in repairs:
+        pieces += bad[at:start], good
+        at = end
+    return "".join([*pieces, bad[at:]])
 
 
 _SHAPES = bytes(ord(" " if chr(code).isspace() else "x") for code in range(256))

@@ -6,23 +6,23 @@ Each list is a text file whose first lines, comments, say what it is, its origin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
 
-def _lines(name: str) -> Iterator[tuple[str, str]]:
-    for line in (files("degraders") / "data" / "words" / f"{name}.txt").read_text(encoding="utf-8").splitlines():
-        if line.strip() and not line.startswith("#"):
-            entry, _, tag = line.partition(" ; ")
-            yield entry.strip(), tag.strip()
+@cache
+def _entries(name: str) -> tuple[tuple[str, str], ...]:
+    """The entries of a list with their tags, in the order of the file."""
+    lines = (files("degraders") / "data" / "words" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    split = (line.partition(" ; ") for line in lines if line.strip() and not line.startswith("#"))
+    return tuple((entry.strip(), tag.strip()) for entry, _, tag in split)
 
 
 @cache
 def mapping(name: str, tag: str | None = None) -> dict[str, tuple[str, ...]]:
     """A mapping list: good form to its bad forms, likeliest first; with a tag, only the entries that carry it."""
     found: dict[str, tuple[str, ...]] = {}
-    for entry, entry_tag in _lines(name):
+    for entry, entry_tag in _entries(name):
         if tag is None or tag == entry_tag:
             good, _, bad = entry.partition(": ")
             found[good] = tuple(form.strip() for form in bad.split(","))
@@ -32,13 +32,19 @@ def mapping(name: str, tag: str | None = None) -> dict[str, tuple[str, ...]]:
 @cache
 def tags(name: str) -> dict[str, str]:
     """The tag of each entry of a mapping list, by its good form."""
-    return {entry.partition(": ")[0]: tag for entry, tag in _lines(name)}
+    return {entry.partition(": ")[0]: tag for entry, tag in _entries(name)}
 
 
 @cache
 def phrases(name: str, tag: str | None = None) -> tuple[str, ...]:
     """A plain list, in the order of the file; with a tag, only the entries that carry it."""
-    return tuple(entry for entry, entry_tag in _lines(name) if tag is None or tag == entry_tag)
+    return tuple(entry for entry, entry_tag in _entries(name) if tag is None or tag == entry_tag)
+
+
+@cache
+def word_set(name: str, tag: str | None = None) -> frozenset[str]:
+    """A plain list as a set; with a tag, only the entries that carry it. A word may stand in the file once per tag."""
+    return frozenset(phrases(name, tag))
 
 
 def like(word: str, model: str) -> str:

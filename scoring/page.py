@@ -53,8 +53,10 @@ STATES = {
 }
 
 
-def render_report(results: Results, *, title: str, named: str, facts: Sequence[tuple[str, str]], signature: str) -> str:
-    """Return the whole page; `named` is what was evaluated, `facts` are name and value pairs for its header."""
+def render_report(
+    results: Results, *, title: str, system_name: str, facts: Sequence[tuple[str, str]], signature: str
+) -> str:
+    """Return the whole page; `system_name` is the evaluated system, `facts` are name and value pairs for its header."""
     chosen = choose_examples(results.examples)
     families = Counter(family for example in chosen for family in _families(example))
     states = Counter(state for example in chosen for state in _states(example))
@@ -64,7 +66,7 @@ def render_report(results: Results, *, title: str, named: str, facts: Sequence[t
         "harm": _harm(results),
         "tiles": "\n".join(_tile(results, *tile) for tile in TILES.items()),
         "charts": "\n".join(_charts(results)),
-        "tables": "\n".join(_tables(results, named)),
+        "tables": "\n".join(_tables(results, system_name)),
         "families": "\n".join(pages.family_chip(family, count) for family, count in _sorted(families)),
         "states": "".join(
             pages.select_option(state, states[state], STATES[state]) for state in STATES if states[state]
@@ -102,7 +104,7 @@ def _badness(example: Example) -> tuple[float, ...]:
     values = example.scored.values
     return (
         -values["harm"],
-        -float(bool(example.made.problem or example.raw.values["harm"])),
+        -float(bool(example.prediction.problem or example.raw.values["harm"])),
         -max(0.0, values["edit_distance_change"]),
         -values["fp"],
         values["exact_match"],
@@ -116,7 +118,7 @@ def _families(example: Example) -> list[str]:
 
 
 def _states(example: Example) -> list[str]:
-    values, made = example.scored.values, example.made
+    values, made = example.scored.values, example.prediction
     found = {
         "harm": values["harm"] > 0,
         "worse": values["worse_than_input"] > 0,
@@ -273,7 +275,7 @@ class _Piece(NamedTuple):
 
 
 def _card(number: int, example: Example) -> str:
-    pair, made = example.pair, example.made
+    pair, made = example.pair, example.prediction
     states = " ".join(_states(example))
     found = marks(pair, made.text)
     right = [pair.good[slice(*m.gold)] if m.number >= 0 else "" for m in found]
@@ -363,7 +365,7 @@ def _short(text: str) -> str:
 
 
 def _card_head(example: Example) -> str:
-    pair, made, values = example.pair, example.made, example.scored.values
+    pair, made, values = example.pair, example.prediction, example.scored.values
     heading = pages.render_trail(pair.context) or escape(pair.id)
     meta = [
         f'<span class="id">{escape(pair.id)}</span>',
@@ -393,7 +395,7 @@ def _card_head(example: Example) -> str:
 
 def _refused(example: Example) -> str:
     """What the model said where the guard put the input in its place."""
-    made = example.made
+    made = example.prediction
     if made.raw == made.text:
         return ""
     raw = _marked(made.raw, _pieces(example.pair, marks(example.pair, made.raw))) or "<i>nothing</i>"

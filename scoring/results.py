@@ -61,7 +61,7 @@ class Example:
     """A pair, what became of it, and the metrics of that, of the answer as it was made, and of the input."""
 
     pair: Pair
-    made: Prediction
+    prediction: Prediction
     scored: Scored
     raw: Scored
     copy: Scored
@@ -71,15 +71,15 @@ class Example:
 class Results:
     """The examples in the order of the data set, and all figures over them.
 
-    `cosines` and `extra` have, by system, one embedding cosine an example and the figures of other metrics; both are
-    empty where they were not asked for or could not be had. `refusable` counts the good texts that the guard would
-    refuse: what it costs.
+    `cosines` and `extra` hold, by system, one embedding cosine per example and the figures of other metrics; both are
+    empty if they were not requested or not available. `rejected_good_texts` counts the good texts that the guard would
+    reject, which is its cost.
     """
 
     examples: Sequence[Example]
     seed: int
     guarded: bool
-    refusable: int = 0
+    rejected_good_texts: int = 0
     cosines: dict[str, list[float]] = field(default_factory=dict)
     extra: dict[str, dict[str, float]] = field(default_factory=dict)
 
@@ -136,17 +136,23 @@ class Results:
         """The ids of the examples by each `problem` or `guard` reason that they have, the most frequent first."""
         found: defaultdict[str, list[str]] = defaultdict(list)
         for example in self.examples:
-            for one in filter(None, getattr(example.made, reason).split(", ")):
+            for one in filter(None, getattr(example.prediction, reason).split(", ")):
                 found[one].append(example.pair.id)
         return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
 
 
 def assess_predictions(
-    pairs: Sequence[Pair], made: Sequence[Prediction], *, seed: int, guarded: bool, refusable: int, shown: Progress
+    pairs: Sequence[Pair],
+    made: Sequence[Prediction],
+    *,
+    seed: int,
+    guarded: bool,
+    rejected_good_texts: int,
+    progress: Progress,
 ) -> Results:
-    """Score the predictions of pairs, in the same order; what `shown` wraps is the work to come."""
-    examples = [_assessed(pair, one) for pair, one in shown(list(zip(pairs, made, strict=True)))]
-    return Results(examples, seed, guarded, refusable)
+    """Score the predictions of pairs, in the same order; `progress` wraps the iteration over them."""
+    examples = [_assessed(pair, one) for pair, one in progress(list(zip(pairs, made, strict=True)))]
+    return Results(examples, seed, guarded, rejected_good_texts)
 
 
 def _assessed(pair: Pair, made: Prediction) -> Example:
@@ -177,15 +183,29 @@ def examples_csv(results: Results) -> str:
 
 
 def _texts(example: Example) -> Iterator[str]:
-    pair, made = example.pair, example.made
-    yield from (pair.id, pair.split, pair.category, pair.format, ", ".join(pair.labels), pair.bad, pair.good, made.text)
-    yield made.raw if made.raw != made.text else ""
+    pair, prediction = example.pair, example.prediction
+    yield from (
+        pair.id,
+        pair.split,
+        pair.category,
+        pair.format,
+        ", ".join(pair.labels),
+        pair.bad,
+        pair.good,
+        prediction.text,
+    )
+    yield prediction.raw if prediction.raw != prediction.text else ""
 
 
 def _flags(example: Example) -> Iterator[str | int]:
-    made = example.made
-    yield from (int(example.pair.identity), made.problem, made.guard, metrics.harm_text(example.scored.harms))
-    yield from (made.tokens, made.chunks)
+    prediction = example.prediction
+    yield from (
+        int(example.pair.identity),
+        prediction.problem,
+        prediction.guard,
+        metrics.harm_text(example.scored.harms),
+    )
+    yield from (prediction.tokens, prediction.chunks)
 
 
 def _plain(value: float) -> str:
@@ -223,9 +243,9 @@ def results_summary(results: Results) -> dict[str, Any]:
         "broken": _counted(results.named("problem")),
         "guard": {
             "on": results.guarded,
-            "refused": sum(bool(example.made.guard) for example in results.examples),
+            "refused": sum(bool(example.prediction.guard) for example in results.examples),
             "reasons": _counted(results.named("guard")),
-            "good_texts_it_would_refuse": results.refusable,
+            "good_texts_it_would_refuse": results.rejected_good_texts,
         },
     }
 
@@ -294,10 +314,10 @@ def results_facts(results: Results) -> list[tuple[str, str]]:
     rows = [("harm", metrics.harm_text(results.harms) or "none")]
     rows.append(("broken answers", _listed(broken) or "none"))
     if results.guarded:
-        count = sum(bool(example.made.guard) for example in results.examples)
+        count = sum(bool(example.prediction.guard) for example in results.examples)
         rows.append(("guard", f"refused {count:,} of {len(results.examples):,} answers"))
         rows += [(f"  {reason}", f"{len(ids):,}") for reason, ids in refused.items()]
-        rows.append(("  its price", f"it would refuse {results.refusable:,} of the good texts"))
+        rows.append(("  its price", f"it would refuse {results.rejected_good_texts:,} of the good texts"))
     clean = sum(example.pair.identity for example in results.examples)
     if clean < CLEAN:
         told = f"{clean} identity pair{'' if clean == 1 else 's'}"

@@ -58,7 +58,7 @@ def results(
         reason = "protected" if said != text else ""
         made.append(Prediction(one.id, said, text, (problems or {}).get(number, ""), reason, 7, 1, bool(reason)))
     pairs = [one for one, _ in answered]
-    return assess_predictions(pairs, made, seed=1, guarded=True, refusable=1, shown=list)
+    return assess_predictions(pairs, made, seed=1, guarded=True, rejected_good_texts=1, progress=list)
 
 
 HALF = BAD.replace("recieve", "receive")
@@ -167,7 +167,7 @@ def test_numbers_small_and_not_to_be_had() -> None:
 
 def page(found: Results, title: str = "lora_out on dataset.jsonl") -> str:
     return render_report(
-        found, title=title, named="lora_out", facts=[("pairs", "7")], signature="version:1|model:lora_out"
+        found, title=title, system_name="lora_out", facts=[("pairs", "7")], signature="version:1|model:lora_out"
     )
 
 
@@ -175,7 +175,7 @@ def test_all_three_texts_stand_whole_with_what_became_of_them() -> None:
     reader, chosen = Reader(page(EXAMPLES)), choose_examples(EXAMPLES.examples)
     for number, example in enumerate(chosen, 1):
         assert reader.texts[f"r{number}", "input"] == example.pair.bad
-        assert reader.texts[f"r{number}", "answer"] == example.made.text
+        assert reader.texts[f"r{number}", "answer"] == example.prediction.text
         assert reader.texts[f"r{number}", "gold"] == example.pair.good
     assert reader.marks["r1", "answer"] == [("o-harm", "2"), ("o-repaired", "receive"), ("o-repaired", "minutes")]
     assert reader.marks["r1", "input"] == [("o-harm", "1"), ("o-repaired", "recieve"), ("o-repaired", "minute")]

@@ -196,7 +196,7 @@ def calibrate(options: argparse.Namespace) -> None:
         )
         print(compare.comparison_table(real, made) + "\n")
         compare.plot_comparison(figure, real, made)
-    files.write_text(options.output, profile.text().decode())
+    files.write_text(options.output, profile.to_json().decode())
     print(f"{len(reads):,} pairs with {sum(len(read.fixes) for read in reads):,} errors: {options.output}")
 
 

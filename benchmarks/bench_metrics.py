@@ -62,7 +62,7 @@ def answers(docs: Path, words: int) -> Iterator[tuple[Pair, str]]:
     ]
     if not texts:
         sys.exit(f"{docs}: no document of {words} words")
-    plan = Plan(tuple(all_degraders().values()), 1, severity=2.0, identity_rate=0.1, allow_lossy=True)
+    plan = Plan(tuple(all_degraders().values()), seed=1, severity=2.0, identity_rate=0.1, allow_lossy=True)
     for number in count():
         text, format = texts[number % len(texts)]
         for unit in divide(parse(text, doc_id=str(number), format=format), unit="document"):

@@ -388,7 +388,7 @@ def profile_of(source: str) -> str:
 def flat(profile: Path) -> str:
     """The profile with every degrader as likely as the others, each of its ways too."""
     content = json.loads(profile.read_text(encoding="utf-8"))
-    ways = {way.key: 1 / len(item.drawn) for item in all_degraders().values() for way in item.drawn}
+    ways = {way.key: 1 / len(item.alternatives) for item in all_degraders().values() for way in item.alternatives}
     return json.dumps({**content, "origin": "every degrader as likely", "weights": ways}, indent=2) + "\n"
 
 

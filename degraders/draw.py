@@ -58,7 +58,7 @@ class Draw:
         """One of the items, each as likely."""
         return items[(self._pool or self._more()).pop() * len(items) >> 32]
 
-    def weighted(self, items: Sequence[T], cumulative: Sequence[float]) -> T:
+    def weighted_choice(self, items: Sequence[T], cumulative: Sequence[float]) -> T:
         """One of the items, by their cumulative weights."""
         point = (self._pool or self._more()).pop() * cumulative[-1] / _SPAN
         return items[bisect_right(cumulative, point, 0, len(items) - 1)]

@@ -30,7 +30,7 @@ class Edit:
             raise ValueError(f"an edit runs from {self.start} to {self.end}")
 
 
-class Located(NamedTuple):
+class Span(NamedTuple):
     """An applied edit: its place in the bad text in characters and white-space tokens, and in the good text."""
 
     start: int
@@ -43,7 +43,7 @@ class Located(NamedTuple):
     good: str
 
 
-def apply(good: str, edits: Sequence[Edit], *, base: int = 0, shape: bytes | None = None) -> tuple[str, list[Located]]:
+def apply(good: str, edits: Sequence[Edit], *, base: int = 0, shape: bytes | None = None) -> tuple[str, list[Span]]:
     """Apply edits, in order and disjoint, to the good text: the bad text and where each edit stands in it.
 
     `base` is the offset of `good` in the text that the edits count in, `shape` its `token_shape` if that is known.
@@ -61,7 +61,7 @@ def apply(good: str, edits: Sequence[Edit], *, base: int = 0, shape: bytes | Non
         at = edit.end - base
     bad = "".join([*pieces, good[at:]])
     bad_shape = b" " + b"".join([*shapes, good_shape[at:]])
-    located: list[Located] = []
+    located: list[Span] = []
     counted = tokens = shift = 0
     for edit in edits:
         text, good_start, good_end = edit.text, edit.start - base, edit.end - base
@@ -72,7 +72,7 @@ def apply(good: str, edits: Sequence[Edit], *, base: int = 0, shape: bytes | Non
         first = tokens - (bad_shape[start : start + 2] == b"xx")
         tokens += bad_shape.count(b" x", start, end + 1)
         located.append(
-            Located(start, end, first, max(tokens, first), good_start, good_end, text, good[good_start:good_end])
+            Span(start, end, first, max(tokens, first), good_start, good_end, text, good[good_start:good_end])
         )
         counted, shift = end, end - good_end
     return bad, located

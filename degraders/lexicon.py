@@ -47,8 +47,8 @@ def word_set(name: str, tag: str | None = None) -> frozenset[str]:
     return frozenset(phrases(name, tag))
 
 
-def like(word: str, model: str) -> str:
-    """The word in the model's case: `like("teh", "The")` is `Teh`; a mixed-case word stays as it is."""
+def match_case(word: str, model: str) -> str:
+    """The word in the model's case: `match_case("teh", "The")` is `Teh`; a mixed-case word stays as it is."""
     if model.isupper() and len(model) > 1:
         return word.upper()
     if model[:1].isupper() and word[:1].islower():
@@ -56,6 +56,6 @@ def like(word: str, model: str) -> str:
     return word
 
 
-def lowered(word: str) -> str:
+def lower_first(word: str) -> str:
     """A sentence's first word as it reads inside one: `Use` becomes `use`, `API` and `I` stay."""
     return word if word[1:] != word[1:].lower() or word == "I" else word.lower()

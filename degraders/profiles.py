@@ -33,23 +33,24 @@ class Profile:
 
     weights: tuple[tuple[str, float], ...]
     counts: tuple[ErrorCounts, ...]
-    again: float
+    repeat_rate: float
     sizes: tuple[int, ...]
     origin: str = ""
 
-    def weighted(self, degraders: Iterable[Degrader], *, asked: bool) -> tuple[Degrader, ...]:
-        """The ways of the degraders with the weights of this profile.
+    def weighted_degraders(self, degraders: Iterable[Degrader], *, keep_disabled: bool) -> tuple[Degrader, ...]:
+        """The alternatives of the degraders, with the weights of this profile.
 
-        Those that are off in it are left out, or, where the user `asked` for them, keep the weight that they declare.
+        A degrader that the profile disables is dropped or, with `keep_disabled`, keeps its declared weights.
         """
         weights = dict(self.weights)
-        found = []
+        weighted: list[Degrader] = []
         for item in degraders:
-            drawn = [replace(way, weight=weights[way.key], ways=()) for way in item.drawn if weights.get(way.key)]
-            found += drawn or ([replace(way, ways=()) for way in item.drawn] if asked else [])
-        return tuple(found)
+            alternatives = [replace(each, subtypes=()) for each in item.alternatives]
+            enabled = [replace(each, weight=weights[each.key]) for each in alternatives if weights.get(each.key)]
+            weighted += enabled or (alternatives if keep_disabled else [])
+        return tuple(weighted)
 
-    def text(self) -> bytes:
+    def to_json(self) -> bytes:
         """The profile as the JSON of its file."""
         shares = [
             {
@@ -63,7 +64,7 @@ class Profile:
             "origin": self.origin,
             "sizes": self.sizes,
             "errors_a_text": shares,
-            "again": round(self.again, 4),
+            "again": round(self.repeat_rate, 4),
             "weights": {key: round(weight, 4) for key, weight in sorted(self.weights)},
         }
         return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
@@ -110,14 +111,15 @@ def _parsed(data: bytes, where: str) -> Profile:
 
 
 def _profile(content: Mapping[str, Any]) -> Profile:
-    known = {way.key for item in all_degraders().values() for way in item.drawn}
+    known = {way.key for item in all_degraders().values() for way in item.alternatives}
     weights = {key: float(weight) for key, weight in content["weights"].items()}
     if unknown := sorted(weights.keys() - known):
         raise ValueError(f"{unknown[0]} is no degrader of this version")
     if min(weights.values(), default=0) < 0 or not any(weights.values()):
         raise ValueError("weights must be positive")
     counts = tuple(
-        ErrorCounts.of(int(each["chars"]), [float(n) for n in each["shares"]]) for each in content["errors_a_text"]
+        ErrorCounts.from_shares(int(each["chars"]), [float(n) for n in each["shares"]])
+        for each in content["errors_a_text"]
     )
     if not counts or list(counts) != sorted(counts):
         raise ValueError("errors_a_text must be in order of chars")

@@ -1,4 +1,4 @@
-"""What a degrader is, how one is declared, and how they are looked up.
+"""The definition of a degrader, the places where it can act, and the register of all declarations.
 
 A degrader says where it could act and what goes wrong there:
 
@@ -13,20 +13,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from degraders.draw import Draw
 from degraders.edits import Edit
-from degraders.taxonomy import FAMILIES
+from degraders.taxonomy import FAMILIES, RECOVERABILITY
 from degraders.text.document import PROTECTED, Region, Unit
 
-PLACES_PER_TRY = 3
+DEFAULT_TRIES = 3
 
 
 class Place(NamedTuple):
-    """Where a degrader may act: [start, end) of the document's text, with what was found there (a word, a match …)."""
+    """Where a degrader may act: [start, end) of the document's text; `data` is a match, a region … of the finder."""
 
     unit: Unit
     start: int
@@ -36,39 +36,39 @@ class Place(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What goes wrong, where a plain replacement of the place does not say it.
+    """One fault of one edit or more, for cases that a plain replacement of the place's text cannot express.
 
-    `edits` are chosen or refused together. `recoverable` overrides the degrader's class. `evidence` is the range of
-    the document's text that still holds the right value (class C). `told` says that what is replaced can be told
+    `edits` are applied together or not at all. `recoverable` overrides the degrader's class. `evidence` is the range of
+    the document's text that still holds the right value (class C). `derivable` says that the replaced text follows
     from the structure around it (the numbers of a list), so that the hard-token gate need not look for it.
     """
 
     edits: tuple[Edit, ...]
     recoverable: str | None = None
     evidence: tuple[int, int] | None = None
-    told: bool = False
+    derivable: bool = False
 
 
-What: TypeAlias = Callable[[Place, Draw], "str | Fault | None"]
-"""The replacement for the place's text, a Fault, or None if nothing can go wrong there."""
+CorruptFunction: TypeAlias = Callable[[Place, Draw], "str | Fault | None"]
+"""Returns the replacement for the place's text, a Fault, or None if nothing can go wrong there."""
 
 
 class Finder(Protocol):
-    """Where a degrader could act. `needs` are the kinds one of which a unit must have for a search to pay."""
+    """Finds the places of a degrader. A unit is searched only if it has at least one of the kinds in `needs`."""
 
     needs: frozenset[str]
 
     def pick(self, unit: Unit, draw: Draw) -> Place | None:
-        """A place of the unit, drawn at random; None if there is none.
+        """Return a place of the unit, drawn at random, or None if there is none.
 
-        The search begins at a random point and ends at the first place, so it costs what it finds: a place is the
-        likelier the longer the stretch without one before it.
+        The search begins at a random point and ends at the first place. So it costs no more than it must, and a place
+        is likelier the longer the stretch without a place before it.
         """
         ...
 
 
 class words:
-    """Plain words of the prose: all of them, or those in a vocabulary, of lower-case words unless `exact`."""
+    """Plain words of the prose: all, or those of a vocabulary, which is in lower case unless `exact`."""
 
     needs = frozenset({"prose"})
 
@@ -78,25 +78,26 @@ class words:
         self.exact = exact
 
     def pick(self, unit: Unit, draw: Draw) -> Place | None:
-        found = unit.words
-        texts = found.texts
+        unit_words = unit.words
+        texts = unit_words.texts
         if not texts:
             return None
         index = draw.below(len(texts))
         if self.vocabulary is not None:
-            index = next(found.standing(self.vocabulary, index, exact=self.exact), -1)
+            index = next(unit_words.indices_in(self.vocabulary, index, exact=self.exact), -1)
         elif len(texts[index]) < self.shortest:
-            index = next((i for i in _from(index, len(texts)) if len(texts[i]) >= self.shortest), -1)
+            index = next((i for i in _indices_from(index, len(texts)) if len(texts[i]) >= self.shortest), -1)
         if index < 0:
             return None
-        start, text = found.starts[index], texts[index]
+        start, text = unit_words.starts[index], texts[index]
         return Place(unit, start, start + len(text), text, index)
 
 
 class pattern:
     """Matches of a regular expression over a mask: `prose`, `body` or `code`.
 
-    Let it begin with one set of characters (and look back from there): the search then skips all others at once.
+    An expression that begins with a single character class is fast, because the search skips all other characters at
+    once; put a look-behind after that class.
     """
 
     def __init__(self, expression: str, *, over: str = "body", flags: int = 0) -> None:
@@ -114,7 +115,7 @@ class pattern:
 
 
 class regions:
-    """Regions of the given kinds that satisfy a condition."""
+    """Regions of the given kinds for which the condition `when` is true."""
 
     def __init__(self, *kinds: str, when: Callable[[Unit, Region], Any] | None = None) -> None:
         self.kinds = kinds
@@ -122,64 +123,64 @@ class regions:
         self.needs = frozenset(kinds)
 
     def pick(self, unit: Unit, draw: Draw) -> Place | None:
-        found = unit.of(*self.kinds)
-        if not found:
+        candidates = unit.regions_of(*self.kinds)
+        if not candidates:
             return None
-        for index in _from(draw.below(len(found)), len(found)):
-            region = found[index]
+        for index in _indices_from(draw.below(len(candidates)), len(candidates)):
+            region = candidates[index]
             if self.when is None or self.when(unit, region):
                 return Place(unit, region.start, region.end, unit.doc.text[region.start : region.end], region)
         return None
 
 
 class places:
-    """Places that a function finds, as (start, end, data); `needs` are the kinds one of which must be there."""
+    """Places that a function finds, as (start, end, data); it runs once for each unit that has a kind in `needs`."""
 
     def __init__(self, find: Callable[[Unit], Iterable[tuple[int, int, Any]]], *, needs: Collection[str]) -> None:
         self.find = find
         self.needs = frozenset(needs)
 
     def pick(self, unit: Unit, draw: Draw) -> Place | None:
-        found = unit.found.get(self)
-        if found is None:
-            found = unit.found[self] = list(self.find(unit))
-        if not found:
+        candidates = unit.place_cache.get(self)
+        if candidates is None:
+            candidates = unit.place_cache[self] = list(self.find(unit))
+        if not candidates:
             return None
-        start, end, data = draw.choice(found)
+        start, end, data = draw.choice(candidates)
         return Place(unit, start, end, unit.doc.text[start:end], data)
 
 
 class either:
-    """The places of several finders, each as likely to be asked first."""
+    """The places of several finders, each equally likely to be searched first."""
 
     def __init__(self, *finders: Finder) -> None:
         self.finders = finders
         self.needs = frozenset[str]().union(*(finder.needs for finder in finders))
 
     def pick(self, unit: Unit, draw: Draw) -> Place | None:
-        order = _from(draw.below(len(self.finders)), len(self.finders))
+        order = _indices_from(draw.below(len(self.finders)), len(self.finders))
         return next((place for index in order if (place := self.finders[index].pick(unit, draw))), None)
 
 
-def _from(first: int, count: int) -> Iterable[int]:
-    """The numbers below `count`, from `first` on and round."""
+def _indices_from(first: int, count: int) -> Iterable[int]:
+    """The numbers from `first` to `count - 1`, then those from 0 to `first - 1`."""
     return chain(range(first, count), range(first))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Degrader:
-    """One documentation problem; `name` is `family.problem`, the label of its spans.
+    """One documentation problem. Its `name`, `family.problem`, is the label of its spans.
 
-    `recoverable` is the class (A–D) of a span that passes the hard-token gate, `severity` 1 (annoys) to 3 (blocks),
+    `recoverable` is the class (A to D) of a span that passes the hard-token gate, `severity` 1 (annoys) to 3 (blocks),
     `touches` the protected kinds it may change, `size` 0 for words, 1 for lines, 2 for blocks (larger ones claim
-    their place first), `weight` how often it is drawn, `english` whether it needs English prose. A problem that has
-    several `ways` of its own is drawn by these, each a degrader of the same name. `tries` is the number of places that
-    are tried before another kind of error is drawn: 1 where `what` itself goes on to the next place.
+    their place first), `weight` how often it is drawn, `english` whether it needs English prose. If a problem has
+    `subtypes`, these are drawn in its stead; each is a degrader of the same name. `tries` is the number of places to
+    try before another degrader is drawn: 1 if `corrupt` itself goes on to the next place.
     """
 
     name: str
     where: Finder
-    what: What
+    corrupt: CorruptFunction
     does: str
     example: tuple[str, str]
     recoverable: str
@@ -189,26 +190,32 @@ class Degrader:
     weight: float
     english: bool
     family: str = field(init=False)
-    way: str = ""
-    ways: tuple[Degrader, ...] = ()
-    tries: int = PLACES_PER_TRY
+    subtype: str = ""
+    subtypes: tuple[Degrader, ...] = ()
+    tries: int = DEFAULT_TRIES
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "family", self.name.partition(".")[0])
         if self.family not in FAMILIES or not re.fullmatch(r"[a-z]+\.[a-z_]+", self.name):
             raise ValueError(f"{self.name}: a name is family.problem, with a family of {', '.join(FAMILIES)}")
-        if self.recoverable not in "ABCD" or self.severity not in (1, 2, 3) or not self.touches <= PROTECTED:
-            raise ValueError(f"{self.name}: bad recoverable class, severity or protected kind")
+        if self.recoverable not in RECOVERABILITY:
+            raise ValueError(f"{self.name}: recoverable must be one of {', '.join(RECOVERABILITY)}")
+        if self.severity not in (1, 2, 3) or self.size not in (0, 1, 2):
+            raise ValueError(f"{self.name}: severity must be 1, 2 or 3, and size 0, 1 or 2")
+        if unknown := sorted(self.touches - PROTECTED):
+            raise ValueError(f"{self.name}: {unknown[0]} is no protected kind ({', '.join(sorted(PROTECTED))})")
+        if self.weight < 0 or self.tries < 1:
+            raise ValueError(f"{self.name}: weight must not be negative, and tries must be positive")
 
     @property
-    def drawn(self) -> tuple[Degrader, ...]:
-        """What is drawn of it: its ways, or itself."""
-        return self.ways or (self,)
+    def alternatives(self) -> tuple[Degrader, ...]:
+        """The degraders that a draw chooses from: the subtypes, or the degrader itself."""
+        return self.subtypes or (self,)
 
     @property
     def key(self) -> str:
-        """What a profile calls it: its name, with its way."""
-        return f"{self.name}/{self.way}" if self.way else self.name
+        """Its key in a profile: the name, followed by the subtype if there is one."""
+        return f"{self.name}/{self.subtype}" if self.subtype else self.name
 
 
 _DEGRADERS: dict[str, Degrader] = {}
@@ -217,6 +224,12 @@ _DEGRADERS: dict[str, Degrader] = {}
 def registered_degraders() -> Mapping[str, Degrader]:
     """The degraders declared so far, by name, in the order of their declaration."""
     return _DEGRADERS
+
+
+def _register(item: Degrader) -> None:
+    if item.name in _DEGRADERS:
+        raise ValueError(f"two degraders are named {item.name}")
+    _DEGRADERS[item.name] = item
 
 
 def degrader(
@@ -231,34 +244,44 @@ def degrader(
     size: int = 0,
     weight: float = 1.0,
     english: bool = True,
-) -> Callable[[What], What]:
-    """Register the decorated function as what goes wrong at one place."""
+) -> Callable[[CorruptFunction], CorruptFunction]:
+    """Register the decorated function, which says what goes wrong at one place, as a degrader."""
 
-    def register(what: What) -> What:
-        if name in _DEGRADERS:
-            raise ValueError(f"two degraders are named {name}")
-        _DEGRADERS[name] = Degrader(
-            name, where, what, does, example, recoverable, severity, frozenset(touches), size, weight, english
+    def register(corrupt: CorruptFunction) -> CorruptFunction:
+        _register(
+            Degrader(
+                name=name,
+                where=where,
+                corrupt=corrupt,
+                does=does,
+                example=example,
+                recoverable=recoverable,
+                severity=severity,
+                touches=frozenset(touches),
+                size=size,
+                weight=weight,
+                english=english,
+            )
         )
-        return what
+        return corrupt
 
     return register
 
 
-class Way(NamedTuple):
-    """One of several ways in which a problem comes about: its name, how often beside the others, where and what."""
+class Subtype(NamedTuple):
+    """One form of a problem: its name, its weight beside the other subtypes, where it acts, and what goes wrong."""
 
     name: str
     share: float
     where: Finder
-    what: What
+    corrupt: CorruptFunction
     recoverable: str | None = None
-    tries: int = PLACES_PER_TRY
+    tries: int = DEFAULT_TRIES
 
 
-def degrader_of(
+def register_degrader(
     name: str,
-    *ways: Way,
+    *subtypes: Subtype,
     does: str,
     example: tuple[str, str],
     recoverable: str,
@@ -268,21 +291,31 @@ def degrader_of(
     weight: float = 1.0,
     english: bool = True,
 ) -> None:
-    """Register a degrader of several ways, each with places of its own; `recoverable` is theirs unless they say."""
-    total = sum(way.share for way in ways)
-    settings = (severity, frozenset(touches), size)
-    children = tuple(
-        Degrader(
-            *(name, way.where, way.what, does, example, way.recoverable or recoverable, *settings),
-            *(weight * way.share / total, english, way.name),
-            tries=way.tries,
+    """Register a degrader of several subtypes, each with places of its own; `recoverable` is their default class."""
+    whole = Degrader(
+        name=name,
+        where=either(*(subtype.where for subtype in subtypes)),
+        corrupt=subtypes[0].corrupt,
+        does=does,
+        example=example,
+        recoverable=recoverable,
+        severity=severity,
+        touches=frozenset(touches),
+        size=size,
+        weight=weight,
+        english=english,
+    )
+    total = sum(subtype.share for subtype in subtypes)
+    parts = tuple(
+        replace(
+            whole,
+            where=subtype.where,
+            corrupt=subtype.corrupt,
+            recoverable=subtype.recoverable or recoverable,
+            weight=weight * subtype.share / total,
+            subtype=subtype.name,
+            tries=subtype.tries,
         )
-        for way in ways
+        for subtype in subtypes
     )
-    if name in _DEGRADERS:
-        raise ValueError(f"two degraders are named {name}")
-    where = either(*(way.where for way in ways))
-    first = ways[0].what
-    _DEGRADERS[name] = Degrader(
-        name, where, first, does, example, recoverable, *settings, weight, english, ways=children
-    )
+    _register(replace(whole, subtypes=parts))

@@ -16,7 +16,7 @@ def whole(doc: Document) -> Unit:
 def variants(text: str, item: Degrader, *, format: str = "markdown", seeds: int = 200) -> list[Variant]:
     """What a degrader alone, one error at a time, makes of a text under the first seeds."""
     unit = whole(parse(text, doc_id="case", format=format))
-    plans = [Plan((item,), seed, severity=1.0, identity_rate=0.0, allow_lossy=True) for seed in range(seeds)]
+    plans = [Plan((item,), seed=seed, severity=1.0, identity_rate=0.0, allow_lossy=True) for seed in range(seeds)]
     found = [Degradation(unit, plan).variant(0) for plan in plans]
     return [variant for variant in found if variant]
 

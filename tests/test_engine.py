@@ -13,19 +13,19 @@ from support import assert_token_offsets, outcomes, variants, whole
 
 from degraders.catalogue import all_degraders, select
 from degraders.draw import Draw
-from degraders.edits import Edit, Located, align, apply
+from degraders.edits import Edit, Span, align, apply
 from degraders.engine import SEVERITIES, Degradation, Plan
 from degraders.errors import UserError
 from degraders.registry import Degrader, Fault, Place, pattern, words
 from degraders.text.parse import parse
 
 
-def degrader(what: object, **changes: object) -> Degrader:
+def degrader(corrupt: object, **changes: object) -> Degrader:
     """A degrader of the test's own, registered nowhere."""
     settings: dict[str, object] = {
         "name": "spelling.test",
         "where": words(),
-        "what": what,
+        "corrupt": corrupt,
         "does": "",
         "example": ("", ""),
         "recoverable": "A",
@@ -46,7 +46,7 @@ def edited(draw: st.DrawFn) -> tuple[str, list[Edit]]:
     return good, [Edit(start, end, draw(st.text(alphabet="xy \n\u2003", max_size=4))) for start, end in pairs]
 
 
-def restore(bad: str, located: list[Located]) -> str:
+def restore(bad: str, located: list[Span]) -> str:
     """The good text: each span of the bad text replaced by its `good`."""
     out: list[str] = []
     at = 0
@@ -104,7 +104,7 @@ def test_draws_are_even_and_weighted() -> None:
     draw = Draw("shares")
     counts = Counter(draw.below(4) for _ in range(8000))
     assert all(1800 < counts[n] < 2200 for n in range(4))
-    weighted = Counter(draw.weighted("abc", list(accumulate((1, 2, 7)))) for _ in range(8000))
+    weighted = Counter(draw.weighted_choice("abc", list(accumulate((1, 2, 7)))) for _ in range(8000))
     assert weighted["a"] < weighted["b"] < weighted["c"] and 5200 < weighted["c"] < 6000
     assert {tuple(draw.shuffled("abc")) for _ in range(200)} == set(permutations("abc"))
 
@@ -176,9 +176,9 @@ def test_errors_keep_apart_and_larger_ones_claim_their_place_first() -> None:
     small = degrader(lambda place, draw: place.text.upper(), name="spelling.small")
     large = degrader(lambda place, draw: Fault((Edit(0, 18, "X"),)), name="structure.large", size=2)
     for seed in range(50):
-        variant = Degradation(unit, Plan((small, large), seed, severity=6, identity_rate=0.0)).variant(0)
+        variant = Degradation(unit, Plan((small, large), seed=seed, severity=6, identity_rate=0.0)).variant(0)
         assert variant
-        located = [error.located for error in variant.errors]
+        located = [error.span for error in variant.errors]
         assert all(left.good_end < right.good_start for left, right in zip(located, located[1:], strict=False))
 
 
@@ -187,7 +187,7 @@ def test_few_errors_are_usual_and_severity_scales_them() -> None:
     item = degrader(lambda place, draw: place.text + "x")
 
     def counts(severity: float) -> Counter[int]:
-        plans = [Plan((item,), seed, severity=severity, identity_rate=0.0) for seed in range(600)]
+        plans = [Plan((item,), seed=seed, severity=severity, identity_rate=0.0) for seed in range(600)]
         return Counter(len(v.errors) for plan in plans if (v := Degradation(unit, plan).variant(0)))
 
     medium = counts(SEVERITIES["medium"])
@@ -224,9 +224,9 @@ def test_there_are_the_57_degraders_of_the_taxonomy_and_the_stub() -> None:
 
 def test_words_of_a_vocabulary_are_found_from_a_word_on_and_round() -> None:
     found = whole(parse("The file. A file, the File.", doc_id="d")).words
-    assert list(found.standing({"file", "the"}, 3)) == [3, 4, 5, 0, 1]
-    assert list(found.standing({"The", "File"}, 1, exact=True)) == [5, 0]
-    assert list(found.standing({"absent"}, 0)) == []
+    assert list(found.indices_in({"file", "the"}, 3)) == [3, 4, 5, 0, 1]
+    assert list(found.indices_in({"The", "File"}, 1, exact=True)) == [5, 0]
+    assert list(found.indices_in({"absent"}, 0)) == []
 
 
 def test_places_are_drawn_all_over_a_text() -> None:

@@ -48,7 +48,7 @@ def parsed(source: Source) -> Document:
 
 
 def heavy(items: tuple[Degrader, ...], seed: int) -> Plan:
-    return Plan(items, seed, severity=6.0, identity_rate=0.0, allow_lossy=True)
+    return Plan(items, seed=seed, severity=6.0, identity_rate=0.0, allow_lossy=True)
 
 
 def assert_lawful(unit: Unit, variant: Variant) -> None:
@@ -62,7 +62,7 @@ def assert_lawful(unit: Unit, variant: Variant) -> None:
             start, end = span["evidence"]
             assert 0 <= start < end <= len(row["bad"])
     for error in variant.errors:
-        assert_contained(unit, error.located.good_start, error.located.good_end, error.located.bad, error.degrader)
+        assert_contained(unit, error.span.good_start, error.span.good_end, error.span.bad, error.degrader)
 
 
 def assert_contained(unit: Unit, start: int, end: int, text: str, item: Degrader) -> None:
@@ -157,14 +157,14 @@ def code_in(text: str) -> list[str]:
 
 def test_another_document_changes_nothing() -> None:
     """A variant depends on its own document, unit and number alone, whatever was degraded before it."""
-    plan = Plan(tuple(DEGRADERS.values()), 42)
+    plan = Plan(tuple(DEGRADERS.values()), seed=42)
     first = [Degradation(unit, plan).variant(1) for unit in sample_units()]
     second = [Degradation(unit, plan).variant(1) for unit in reversed(sample_units())]
     assert [v and v.bad for v in first] == [v and v.bad for v in reversed(second)]
 
 
 def test_a_variant_does_not_depend_on_those_before_it() -> None:
-    plan = Plan(tuple(DEGRADERS.values()), 42)
+    plan = Plan(tuple(DEGRADERS.values()), seed=42)
     for unit in sample_units():
         together = Degradation(unit, plan)
         made = [together.variant(number) for number in range(3)]
@@ -173,7 +173,7 @@ def test_a_variant_does_not_depend_on_those_before_it() -> None:
 
 
 def test_variants_differ_and_seeds_differ() -> None:
-    plan, other = (Plan(tuple(DEGRADERS.values()), seed, identity_rate=0.0) for seed in (1, 2))
+    plan, other = (Plan(tuple(DEGRADERS.values()), seed=seed, identity_rate=0.0) for seed in (1, 2))
     unit = max(sample_units(), key=lambda unit: len(unit.text))
     made = {v.bad for n in range(5) if (v := Degradation(unit, plan).variant(n))}
     assert len(made) == 5

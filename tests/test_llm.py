@@ -27,7 +27,7 @@ def rewrite(change: tuple[str, str], text: str = TEXT, problem: str = "wordy") -
     """What is made of an answer that is the passage with one change."""
     unit = whole(parse(text, doc_id="d"))
     passage, _ = hide_protected(unit, 0, len(text))
-    (block,) = unit.of("paragraph")
+    (block,) = unit.regions_of("paragraph")
     return accept(unit, block, RewriteRequest(problem, passage, "", 7), passage.replace(*change))
 
 
@@ -128,7 +128,7 @@ def test_each_problem_has_a_prompt_of_its_own_with_a_version() -> None:
 def test_a_learned_slip_counts_only_outside_code() -> None:
     text = "Run `make all` in the folder, and wait for the end of it all before you go on."
     unit = whole(parse(text, doc_id="d"))
-    (block,) = unit.of("paragraph")
+    (block,) = unit.regions_of("paragraph")
     request = RewriteRequest("learned", text, "", 1)
     fault, _ = accept(
         unit, block, request, text.replace("make", "mkae").replace("folder", "foldr").replace("end", "ned")

@@ -400,7 +400,7 @@ def sample_documents() -> list[Document]:
 @cache
 def degraded() -> list[Pair]:
     """Pairs of stage 1 with several errors of all kinds each, from the sample documents."""
-    plan = Plan(tuple(all_degraders().values()), 7, severity=6.0, identity_rate=0.1, allow_lossy=True)
+    plan = Plan(tuple(all_degraders().values()), seed=7, severity=6.0, identity_rate=0.1, allow_lossy=True)
     found = []
     for document in sample_documents():
         for unit in (*divide(document), *divide(document, unit="document")):

@@ -81,7 +81,7 @@ def test_lines_wrapped_elsewhere_are_no_fix() -> None:
 def pairs_of(name: str, count: int) -> list[Pair]:
     """Pairs whose errors one degrader made, of the sample documents' paragraphs."""
     found: list[Pair] = []
-    plan = Plan(select([name]), 5, severity=1.0, identity_rate=0.0, allow_lossy=True)
+    plan = Plan(select([name]), seed=5, severity=1.0, identity_rate=0.0, allow_lossy=True)
     for path in sorted(SAMPLES.rglob("*.md")):
         for text in path.read_text(encoding="utf-8").split("\n\n"):
             source = Pair(f"{path.name}:{len(found)}", "", "markdown", text, text, (), group=path.name)
@@ -108,9 +108,9 @@ def test_too_few_pairs_are_refused() -> None:
 
 def test_a_profile_comes_back_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "profile.json"
-    path.write_bytes(profiles.builtin_profile().text())
+    path.write_bytes(profiles.builtin_profile().to_json())
     again, default = profiles.read_profile(path), profiles.builtin_profile()
-    assert (again.weights, again.sizes, again.again) == (default.weights, default.sizes, default.again)
+    assert (again.weights, again.sizes, again.repeat_rate) == (default.weights, default.sizes, default.repeat_rate)
     for one, other in zip(again.counts, default.counts, strict=True):
         assert one.chars == other.chars
         assert one.shares == pytest.approx(other.shares, abs=1e-3)
@@ -131,11 +131,11 @@ def test_there_is_a_profile_of_what_the_text_can_repair(tmp_path: Path) -> None:
         "[]",
         '{"format": "other"}',
         json.dumps({"format": profiles.FORMAT}),
-        json.dumps(json.loads(profiles.builtin_profile().text()) | {"weights": {"spelling.no_such": 1}}),
-        json.dumps(json.loads(profiles.builtin_profile().text()) | {"weights": {}}),
-        json.dumps(json.loads(profiles.builtin_profile().text()) | {"errors_a_text": []}),
-        json.dumps(json.loads(profiles.builtin_profile().text()) | {"sizes": []}),
-        json.dumps(json.loads(profiles.builtin_profile().text()) | {"again": 2}),
+        json.dumps(json.loads(profiles.builtin_profile().to_json()) | {"weights": {"spelling.no_such": 1}}),
+        json.dumps(json.loads(profiles.builtin_profile().to_json()) | {"weights": {}}),
+        json.dumps(json.loads(profiles.builtin_profile().to_json()) | {"errors_a_text": []}),
+        json.dumps(json.loads(profiles.builtin_profile().to_json()) | {"sizes": []}),
+        json.dumps(json.loads(profiles.builtin_profile().to_json()) | {"again": 2}),
     ],
 )
 def test_what_is_no_profile_is_refused(tmp_path: Path, content: str) -> None:
@@ -146,10 +146,10 @@ def test_what_is_no_profile_is_refused(tmp_path: Path, content: str) -> None:
 
 
 def test_what_is_off_fires_only_if_asked_for() -> None:
-    profile = profiles.Profile((("spelling.typo", 2.0),), (ErrorCounts.of(2000, (1.0,)),), 0.0, (500,))
+    profile = profiles.Profile((("spelling.typo", 2.0),), (ErrorCounts.from_shares(2000, (1.0,)),), 0.0, (500,))
     chosen = select(["spelling"])
-    assert [item.key for item in profile.weighted(chosen, asked=False)] == ["spelling.typo"]
-    asked = {item.key: item.weight for item in profile.weighted(chosen, asked=True)}
+    assert [item.key for item in profile.weighted_degraders(chosen, keep_disabled=False)] == ["spelling.typo"]
+    asked = {item.key: item.weight for item in profile.weighted_degraders(chosen, keep_disabled=True)}
     assert asked.keys() == {item.name for item in chosen}
     assert asked["spelling.typo"] == 2.0
     assert asked["spelling.confusable"] == all_degraders()["spelling.confusable"].weight

@@ -254,13 +254,13 @@ def _plan(settings: PipelineSettings) -> Plan:
     """The plan of some settings, made once a process."""
     profile = settings.profile
     return Plan(
-        profile.weighted(select(settings.degraders), asked=settings.asked),
-        settings.seed,
-        settings.severity,
-        settings.identity_rate,
-        settings.single_fault_rate,
-        settings.allow_lossy,
-        profile.counts,
-        profile.again,
-        settings.classes,
+        profile.weighted_degraders(select(settings.degraders), keep_disabled=settings.asked),
+        seed=settings.seed,
+        severity=settings.severity,
+        identity_rate=settings.identity_rate,
+        single_fault_rate=settings.single_fault_rate,
+        allow_lossy=settings.allow_lossy,
+        counts=profile.counts,
+        repeat_rate=profile.repeat_rate,
+        classes=settings.classes,
     )

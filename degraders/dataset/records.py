@@ -36,7 +36,7 @@ def make_record(unit: Unit, variant: Variant, *, number: int, seed: int, split: 
     right value (class C), else null.
     """
     doc, errors = unit.doc, variant.errors
-    touched = sum([max(len(error.located.bad), len(error.located.good)) for error in errors])
+    touched = sum([max(len(error.span.bad), len(error.span.good)) for error in errors])
     return {
         "id": f"{doc.doc_id}:{unit.index}:{number}:{seed}",
         "doc_id": doc.doc_id,

@@ -200,7 +200,7 @@ def _share(counts: Counter[str], name: str) -> str:
 def _plain(settings: PipelineSettings) -> dict[str, Any]:
     """The settings as values of JSON; of the profile what names it."""
     plain = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
-    digest = hashlib.blake2b(settings.profile.text(), digest_size=8).hexdigest()
+    digest = hashlib.blake2b(settings.profile.to_json(), digest_size=8).hexdigest()
     llm = settings.llm
     told = llm and {**dataclasses.asdict(llm), "cache": Path(llm.cache).name, "prompts": llm.prompts()}
     return {**plain, "llm": told, "profile": {"origin": settings.profile.origin, "digest": digest}}

@@ -102,13 +102,19 @@ def real_texts(reads: Sequence[FixedPair]) -> list[AnnotatedText]:
 
 
 def _plan(profile: Profile, seed: int, *, allow_lossy: bool = True) -> Plan:
-    degraders = profile.weighted(all_degraders().values(), asked=False)
-    counts, again = profile.counts, profile.again
-    return Plan(degraders, seed, counts=counts, again=again, identity_rate=0.0, allow_lossy=allow_lossy)
+    degraders = profile.weighted_degraders(all_degraders().values(), keep_disabled=False)
+    return Plan(
+        degraders,
+        seed=seed,
+        counts=profile.counts,
+        repeat_rate=profile.repeat_rate,
+        identity_rate=0.0,
+        allow_lossy=allow_lossy,
+    )
 
 
 def _declared() -> tuple[tuple[str, float], ...]:
-    return tuple((way.key, way.weight) for item in all_degraders().values() for way in item.drawn)
+    return tuple((way.key, way.weight) for item in all_degraders().values() for way in item.alternatives)
 
 
 def unit_of_pair(pair: Pair) -> Unit:
@@ -137,7 +143,7 @@ def _attributed(variant: Variant, unit: Unit, known: frozenset[str]) -> Iterator
     """Each fix of a variant with the way that made the error it lies in."""
     errors = variant.errors
     for fix in find_fixes(variant.bad, unit.text, format=unit.doc.format, known=known):
-        nearest = min(errors, key=lambda error: _distance(fix, error.located.good_start, error.located.good_end))
+        nearest = min(errors, key=lambda error: _distance(fix, error.span.good_start, error.span.good_end))
         yield nearest.degrader.key, fix.kind
 
 
@@ -185,7 +191,9 @@ def _counts(reads: Sequence[FixedPair]) -> tuple[ErrorCounts, ...]:
         like = [read for read in reads if low < len(read.pair.good) and (last or len(read.pair.good) <= high)]
         shares = Counter(min(len(read.fixes), _MOST_COUNTED) for read in like)
         if like:
-            found.append(ErrorCounts.of(high, [shares[count] / len(like) for count in range(1, max(shares) + 1)]))
+            found.append(
+                ErrorCounts.from_shares(high, [shares[count] / len(like) for count in range(1, max(shares) + 1)])
+            )
     return tuple(found)
 
 

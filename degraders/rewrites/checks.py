@@ -115,9 +115,9 @@ def _rewritten(unit: Unit, place: Region | Place, request: RewriteRequest, answe
     hidden = hide_protected(unit, start, end)[1]
     bad = _PLACEHOLDER.sub(lambda match: hidden[match[0]], answer.strip())
     edits = _edits(unit, start, end, bad)
-    if not all(unit.doc.survives(edit.start, edit.end, edit.text, ()) for edit in edits):
+    if not all(unit.doc.keeps_protected(edit.start, edit.end, edit.text, ()) for edit in edits):
         edits = [_covering(edits, start, bad, end)]
-    if not all(unit.doc.survives(edit.start, edit.end, edit.text, ()) for edit in edits):
+    if not all(unit.doc.keeps_protected(edit.start, edit.end, edit.text, ()) for edit in edits):
         return None, TOUCHED
     class_ = "D" if _loses(request.passage, answer) else get_problem(request.problem).recoverable
     return (Fault(tuple(edits), recoverable=class_), "") if edits else (None, SAME)
@@ -137,7 +137,7 @@ def _learned(unit: Unit, place: Region | Place, answer: str) -> tuple[Fault | No
     body = unit.doc.text[place.start : place.end]
     blank = body[len(body.rstrip()) :]
     edits = _edits(unit, place.start, place.end, answer.rstrip() + blank)
-    kept = tuple(edit for edit in edits if unit.doc.survives(edit.start, edit.end, edit.text, ()))
+    kept = tuple(edit for edit in edits if unit.doc.keeps_protected(edit.start, edit.end, edit.text, ()))
     return (Fault(kept, recoverable=LEARNED_PROBLEM.recoverable), "") if kept else (None, TOUCHED)
 
 

@@ -61,9 +61,19 @@ class Problem:
 
 @cache
 def _labels(name: str, recoverable: str) -> Degrader:
-    does, nothing = "what a language model makes of a passage", ("", "")
-    where = regions("paragraph")
-    return Degrader(f"llm.{name}", where, _never, does, nothing, recoverable, 2, frozenset(), 2, 0.0, True)
+    return Degrader(
+        name=f"llm.{name}",
+        where=regions("paragraph"),
+        corrupt=_never,
+        does="what a language model makes of a passage",
+        example=("", ""),
+        recoverable=recoverable,
+        severity=2,
+        touches=frozenset(),
+        size=2,
+        weight=0.0,
+        english=True,
+    )
 
 
 def _never(place: Place, draw: Draw) -> None:
@@ -157,7 +167,7 @@ def choose_passage(unit: Unit, draw: Draw, names: Sequence[str]) -> tuple[Rewrit
         if unit.end - unit.start > 1600:
             return None
     else:
-        found = [block for block in unit.of("paragraph") if 60 <= block.end - block.start <= 4000]
+        found = [block for block in unit.regions_of("paragraph") if 60 <= block.end - block.start <= 4000]
         found = [block for block in found if not _BRACKET.search(unit.doc.text, block.start, block.end)]
         if not found:
             return None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from degraders.draw import Draw
-from degraders.lexicon import like, lowered, mapping, phrases
+from degraders.lexicon import lower_first, mapping, match_case, phrases
 from degraders.rewrites.requests import RewriteRequest
 
 PROBLEMS = ("wordy", "tangle", "vague")
@@ -51,7 +51,7 @@ class _Phrases:
             phrase = self._at(lower, match) if match.start() >= at else None
             if phrase and draw.chance(share):
                 start, end = match.start(), match.start() + len(phrase)
-                out += passage[at:start], like(draw.choice(self.others[phrase]), passage[start:end])
+                out += passage[at:start], match_case(draw.choice(self.others[phrase]), passage[start:end])
                 at = end
         return "".join([*out, passage[at:]])
 
@@ -87,7 +87,7 @@ def _wordy(passage: str, draw: Draw) -> str:
     first = sentences[at].split(" ", 1)[0]
     if first.lower() not in _OPENERS:
         return text
-    sentence = f"{opener}{'' if opener.endswith('that') else ','} {lowered(first)}{sentences[at][len(first) :]}"
+    sentence = f"{opener}{'' if opener.endswith('that') else ','} {lower_first(first)}{sentences[at][len(first) :]}"
     return text.replace(sentences[at], sentence, 1)
 
 
@@ -107,7 +107,10 @@ def _tangled(passage: str, draw: Draw) -> str:
     if not right.endswith(".") or first.lower() not in _OPENERS:
         return passage
     joined = (
-        right[:-1] + draw.choice((", and ", ", also ", "; and ", ", but first ")) + lowered(first) + left[len(first) :]
+        right[:-1]
+        + draw.choice((", and ", ", also ", "; and ", ", but first "))
+        + lower_first(first)
+        + left[len(first) :]
     )
     gap = _SENTENCE.findall(passage)[at]
     return passage.replace(left + gap + right, joined, 1)

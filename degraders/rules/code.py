@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from degraders.draw import Draw
 from degraders.edits import Edit
-from degraders.registry import Fault, Place, Way, What, degrader, degrader_of, pattern, regions
+from degraders.registry import CorruptFunction, Fault, Place, Subtype, degrader, pattern, regions, register_degrader
 from degraders.text.document import BLOCK, Region, Unit
 
 _SHELLS = frozenset("bash sh shell zsh console shell-session sh-session fish".split())
@@ -31,7 +31,7 @@ _KEYWORDS = frozenset(
 )
 
 
-def _indented(*wrong: Callable[[str], str]) -> What:
+def _indented(*wrong: Callable[[str], str]) -> CorruptFunction:
     """What gives a line of code another indentation: class A where a neighbouring line tells the right one, else B."""
 
     def what(place: Place, draw: Draw) -> Fault | None:
@@ -82,14 +82,14 @@ def _same_indent(place: Place, block: Region) -> list[int]:
 
 _INDENT = pattern(r"[ \t](?<=[\n\x01].)(?:(?<= ) +|(?<=\t)\t*)(?=[^\s\x01])", over="code")
 
-degrader_of(
+register_degrader(
     "code.indentation",
-    Way("lost", 2, _INDENT, _indented(lambda white: "")),
-    Way("less", 3, _INDENT, _indented(_shallower)),
-    Way("more", 3, _INDENT, _indented(_deeper)),
-    Way("off_by_one", 2, _INDENT, _indented(lambda white: white[1:], lambda white: white + " ")),
-    Way("tabs", 1, _INDENT, _indented(_tabbed)),
-    Way("unasked", 2, pattern(r"(?<=\n)(?=[A-Za-z/#<{}])", over="code"), _unasked_indent),
+    Subtype("lost", 2, _INDENT, _indented(lambda white: "")),
+    Subtype("less", 3, _INDENT, _indented(_shallower)),
+    Subtype("more", 3, _INDENT, _indented(_deeper)),
+    Subtype("off_by_one", 2, _INDENT, _indented(lambda white: white[1:], lambda white: white + " ")),
+    Subtype("tabs", 1, _INDENT, _indented(_tabbed)),
+    Subtype("unasked", 2, pattern(r"(?<=\n)(?=[A-Za-z/#<{}])", over="code"), _unasked_indent),
     does="loses or shifts the indentation of a line of code, or of a few",
     example=("```python\ndef f():\n    return 1\n```\n", "```python\ndef f():\nreturn 1\n```\n"),
     recoverable="A",
@@ -179,12 +179,12 @@ def _with_prompts(sample: str, lines: list[tuple[int, str]], draw: Draw) -> Faul
 
 _SAMPLES = regions("code_block", when=lambda unit, block: _language(block) in _NUMBERED | _SHELLS | {""})
 
-degrader_of(
+register_degrader(
     "code.prompt_line_numbers",
-    Way("prompts", 3, _SAMPLES, _prompts_left),
-    Way("prompts_lost", 2, regions("code_block"), _prompts_lost),
-    Way("session", 1, _SAMPLES, _session_pasted),
-    Way("line_numbers", 1, _SAMPLES, _line_numbers_pasted),
+    Subtype("prompts", 3, _SAMPLES, _prompts_left),
+    Subtype("prompts_lost", 2, regions("code_block"), _prompts_lost),
+    Subtype("session", 1, _SAMPLES, _session_pasted),
+    Subtype("line_numbers", 1, _SAMPLES, _line_numbers_pasted),
     does="leaves prompts or line numbers in a sample, or loses its prompts",
     example=("```bash\npip install demo\n```\n", "```bash\n$ pip install demo\n```\n"),
     recoverable="A",
@@ -258,9 +258,9 @@ def identifier_typo(place: Place, draw: Draw) -> Fault | None:
     plain = name.islower() and name.isalpha()
     if not block or name in _KEYWORDS or (plain and _language(block) in _OUTPUT):
         return None
-    uses = [at for at in unit.mentions(name) if at != place.start]
+    uses = [at for at in unit.find_token(name) if at != place.start]
     wrong = name_slip(name, draw)
-    if not uses or wrong == name or unit.mentions(wrong):
+    if not uses or wrong == name or unit.find_token(wrong):
         return None
     nearest = min(uses, key=lambda at: abs(at - place.start))
     return Fault((Edit(place.start, place.end, wrong),), evidence=(nearest, nearest + len(name)))

@@ -7,7 +7,7 @@ import re
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.lexicon import mapping, phrases
-from degraders.registry import Fault, Place, Way, degrader_of, pattern
+from degraders.registry import Fault, Place, Subtype, pattern, register_degrader
 from degraders.rules.code import block_of, line_of, name_slip
 from degraders.text.document import Unit
 
@@ -56,7 +56,7 @@ def other_part(name: str, draw: Draw) -> str | None:
 
 def _told_elsewhere(unit: Unit, place: Place, wrong: str) -> Fault:
     """The edit, told where the right text stands elsewhere in the unit."""
-    uses = [at for at in unit.mentions(place.text) if at != place.start]
+    uses = [at for at in unit.find_token(place.text) if at != place.start]
     edit = Edit(place.start, place.end, wrong)
     if not uses:
         return Fault((edit,))
@@ -185,13 +185,13 @@ def _space_of_code(place: Place, draw: Draw) -> Fault | None:
     return Fault((Edit(place.start, place.end, "" if place.text else " "),), "A")
 
 
-degrader_of(
+register_degrader(
     "code.value",
-    Way("name", 8, pattern(r"(?<![\w$@%\\/.-])[A-Za-z_]\w{2,30}(?![\w/])", over="code"), _another_name),
-    Way("number", 2, pattern(r"(?<![\w.-])\d+(?:\.\d+)*(?![\w.])", over="code"), _another_number),
-    Way("string", 3, pattern(r"\"[^\"\\\n\x01]{2,60}\"|'[\w ./:@-]{2,60}'", over="code"), _another_string),
-    Way("quotes", 2, pattern(r"\"[^\"\\\n\x01]{1,60}\"|'[\w ./:@-]{2,60}'", over="code"), _quotes_swapped),
-    Way("comment", 3, pattern(r"(?<= )[a-z]{3,14}(?=[ \n])", over="code"), _word_of_comment),
+    Subtype("name", 8, pattern(r"(?<![\w$@%\\/.-])[A-Za-z_]\w{2,30}(?![\w/])", over="code"), _another_name),
+    Subtype("number", 2, pattern(r"(?<![\w.-])\d+(?:\.\d+)*(?![\w.])", over="code"), _another_number),
+    Subtype("string", 3, pattern(r"\"[^\"\\\n\x01]{2,60}\"|'[\w ./:@-]{2,60}'", over="code"), _another_string),
+    Subtype("quotes", 2, pattern(r"\"[^\"\\\n\x01]{1,60}\"|'[\w ./:@-]{2,60}'", over="code"), _quotes_swapped),
+    Subtype("comment", 3, pattern(r"(?<= )[a-z]{3,14}(?=[ \n])", over="code"), _word_of_comment),
     does="a sample that names or sets the wrong thing: another name, number, string or kind of quote",
     example=("```python\nport = 8000\nrun(port)\n```\n", "```python\nport = 8001\nrun(port)\n```\n"),
     recoverable="D",
@@ -201,21 +201,21 @@ degrader_of(
     english=False,
 )
 
-degrader_of(
+register_degrader(
     "code.part_lost",
-    Way("argument", 3, pattern(r"[\w)\]\"'](, [^,()\n\x01]{1,40})(?=[,)\]}])", over="code"), _piece_lost),
-    Way(
+    Subtype("argument", 3, pattern(r"[\w)\]\"'](, [^,()\n\x01]{1,40})(?=[,)\]}])", over="code"), _piece_lost),
+    Subtype(
         "option",
         3,
         pattern(r"[^\s\x01]( --?[A-Za-z][\w-]*(?:[= ][\w./\"'-]+)?)(?=[ \n\x01])", over="code"),
         _piece_lost,
     ),
-    Way("word", 3, pattern(r"[\w\]\)\"':]( [\w.:/&*<>\"'-]+)(?=[ \n\x01])", over="code"), _piece_lost),
-    Way("call", 2, pattern(r"\w((?:\.|::)\w+(?:\(\))?)(?=[\s;,)\x01])", over="code"), _piece_lost),
-    Way("first_word", 1, pattern(r"[\n\x01] *([a-z]+ )(?=\w)", over="code"), _piece_lost),
-    Way("mark", 4, pattern(r"(?<=[\w\s)(\]\"'])[,;&*:.!?](?=[\s\w(\"'\x01])", over="code"), _mark_lost),
-    Way("mark_wrong", 2, pattern(r"(?<=[\w\s)(\]\"'])[,;:=.](?=[\s\w(\"'\x01])", over="code"), _mark_wrong),
-    Way("mark_added", 2, pattern(r"(?<=[\w)\"'\]])(?=\n)", over="code"), _mark_added),
+    Subtype("word", 3, pattern(r"[\w\]\)\"':]( [\w.:/&*<>\"'-]+)(?=[ \n\x01])", over="code"), _piece_lost),
+    Subtype("call", 2, pattern(r"\w((?:\.|::)\w+(?:\(\))?)(?=[\s;,)\x01])", over="code"), _piece_lost),
+    Subtype("first_word", 1, pattern(r"[\n\x01] *([a-z]+ )(?=\w)", over="code"), _piece_lost),
+    Subtype("mark", 4, pattern(r"(?<=[\w\s)(\]\"'])[,;&*:.!?](?=[\s\w(\"'\x01])", over="code"), _mark_lost),
+    Subtype("mark_wrong", 2, pattern(r"(?<=[\w\s)(\]\"'])[,;:=.](?=[\s\w(\"'\x01])", over="code"), _mark_wrong),
+    Subtype("mark_added", 2, pattern(r"(?<=[\w)\"'\]])(?=\n)", over="code"), _mark_added),
     does="a piece of a sample gone: an argument, an option, a word, a call, a mark",
     example=("```bash\ntool run --fast now\n```\n", "```bash\ntool run now\n```\n"),
     recoverable="D",
@@ -225,12 +225,14 @@ degrader_of(
     english=False,
 )
 
-degrader_of(
+register_degrader(
     "code.line_lost",
-    Way("lost", 4, pattern(r"(?:(?<=\n)|(?<=\x01))([^\n\x01]*\S[^\n\x01]*\n)(?=[^\x01])", over="code"), _line_lost),
-    Way("twice", 2, pattern(r"(?:(?<=\n)|(?<=\x01))([^\n\x01]*\w[^\n\x01]*\n)(?=[^\x01])", over="code"), _line_twice),
-    Way("breaks", 2, pattern(r"\n(?:[ \t]*\n)?(?=[^\n\x01])", over="code"), _rebroken),
-    Way(
+    Subtype("lost", 4, pattern(r"(?:(?<=\n)|(?<=\x01))([^\n\x01]*\S[^\n\x01]*\n)(?=[^\x01])", over="code"), _line_lost),
+    Subtype(
+        "twice", 2, pattern(r"(?:(?<=\n)|(?<=\x01))([^\n\x01]*\w[^\n\x01]*\n)(?=[^\x01])", over="code"), _line_twice
+    ),
+    Subtype("breaks", 2, pattern(r"\n(?:[ \t]*\n)?(?=[^\n\x01])", over="code"), _rebroken),
+    Subtype(
         "space",
         2,
         pattern(r"(?<=[\w)\]}\"']) ?(?=[={}<>+*/|-])|(?<=[=,:{}<>+|]) ?(?=[\w\"'(\[{])", over="code"),

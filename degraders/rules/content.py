@@ -9,8 +9,19 @@ from itertools import pairwise
 
 from degraders.draw import Draw
 from degraders.edits import Edit
-from degraders.lexicon import like, mapping, phrases
-from degraders.registry import Fault, Place, Way, What, degrader, degrader_of, pattern, places, regions, words
+from degraders.lexicon import mapping, match_case, phrases
+from degraders.registry import (
+    CorruptFunction,
+    Fault,
+    Place,
+    Subtype,
+    degrader,
+    pattern,
+    places,
+    regions,
+    register_degrader,
+    words,
+)
 from degraders.rules.code import name_slip
 from degraders.rules.code_values import other_part
 from degraders.rules.structure import blocks, direct_items, is_open, is_prose
@@ -72,13 +83,13 @@ def _without_one(siblings: Sequence[Region]) -> Iterator[tuple[int, int, None]]:
 
 def _droppable(unit: Unit) -> Iterator[tuple[int, int, None]]:
     """Items, rows of tables, paragraphs behind another, and what stands between two headings."""
-    tables = unit.of("table")
-    for outer in unit.of("list"):
+    tables = unit.regions_of("table")
+    for outer in unit.regions_of("list"):
         cells = any(table.start < outer.start < table.end and outer.depth > table.depth + 1 for table in tables)
         if not cells:
             yield from _without_one(direct_items(unit, outer))
     for table in tables:
-        rows = [row for row in unit.doc.within("row", table.start, table.end) if row.depth == table.depth + 1]
+        rows = [row for row in unit.doc.regions_within("row", table.start, table.end) if row.depth == table.depth + 1]
         yield from _without_one([row for row in rows if row.info != "head"])
     found = blocks(unit)
     for before, block in pairwise(found):
@@ -174,7 +185,7 @@ def _cut_off(place: Place, draw: Draw) -> Fault | None:
     marked = [
         region
         for kind in ("link", "emphasis", "strong", "image")
-        for region in doc.within(kind, place.start, place.end)
+        for region in doc.regions_within(kind, place.start, place.end)
     ]
     middle = place.start + (place.end - place.start) * 2 // 5
     gaps = [match.start() for match in re.compile(r"(?<=[a-z,]) (?=[a-z])").finditer(doc.body, middle, place.end)]
@@ -201,7 +212,7 @@ def _numbers(unit: Unit) -> Iterator[tuple[int, int, list[int]]]:
 
 
 def _in_code_span(unit: Unit, at: int) -> bool:
-    return any(span.start < at < span.end for span in unit.of("code_span"))
+    return any(span.start < at < span.end for span in unit.regions_of("code_span"))
 
 
 def _same_thing(unit: Unit, start: int, end: int, mentions: Sequence[int]) -> tuple[int, int] | None:
@@ -232,7 +243,7 @@ def _word_after(text: str, at: int) -> str:
 def _stale_mention(place: Place, draw: Draw) -> Fault | None:
     wrong = _other_number(place.text, draw)
     evidence = _same_thing(place.unit, place.start, place.end, place.data)
-    if not evidence or wrong == place.text or place.unit.mentions(wrong):
+    if not evidence or wrong == place.text or place.unit.find_token(wrong):
         return None
     return Fault((Edit(place.start, place.end, wrong),), evidence=evidence)
 
@@ -268,10 +279,10 @@ def _other_number(number: str, draw: Draw) -> str:
     return str(max(1, value + draw.choice((-2, -1, -1, 1, 1, 2))))
 
 
-degrader_of(
+register_degrader(
     "content.stale_number",
-    Way("mention", 2, places(_numbers, needs={"prose", "code_span"}), _stale_mention),
-    Way("alone", 2, pattern(r"(?<![\w.,/#-])\d{1,4}(?:\.\d+)*(?![\w%/]|[.,-]\d)", over="prose"), _stale_alone, "D"),
+    Subtype("mention", 2, places(_numbers, needs={"prose", "code_span"}), _stale_mention),
+    Subtype("alone", 2, pattern(r"(?<![\w.,/#-])\d{1,4}(?:\.\d+)*(?![\w%/]|[.,-]\d)", over="prose"), _stale_alone, "D"),
     does="changes one of several mentions of a version, a port or a count, or the only one",
     example=("Use port 8080. The log names port 8080 too.", "Use port 8080. The log names port 8081 too."),
     recoverable="C",
@@ -311,7 +322,7 @@ def contradiction(place: Place, draw: Draw) -> Fault | None:
         others = [other for other in others if other not in (before + after).lower() and _article_fits(other, before)]
         if not others:
             return None
-        edit = Edit(place.start, place.end, like(draw.choice(others), place.text))
+        edit = Edit(place.start, place.end, match_case(draw.choice(others), place.text))
     evidence = _said_again(unit, place)
     return Fault((edit,), evidence=evidence) if evidence else Fault((edit,), recoverable="D")
 
@@ -332,7 +343,7 @@ def _said_again(unit: Unit, place: Place) -> tuple[int, int] | None:
     """The same word elsewhere in the unit, before the same word or among two or more of the same words."""
     text, word = unit.doc.text, place.text.lower()
     near, follows = _around(text, place.start, place.end)
-    for start in unit.said(word):
+    for start in unit.find_phrase(word):
         end = start + len(word)
         if abs(start - place.start) < 12 or text[end : end + 4].lower() == " not":
             continue
@@ -352,7 +363,7 @@ def _around(text: str, start: int, end: int) -> tuple[set[str], str]:
 def _marked_names(unit: Unit) -> Iterator[tuple[int, int, None]]:
     """Inline code that is a name which the unit has three times or more."""
     text = unit.text
-    for span in unit.of("code_span"):
+    for span in unit.regions_of("code_span"):
         name = unit.doc.text[span.inner_start : span.inner_end]
         if text.count(name) >= 3 and _NAME.fullmatch(name):
             yield span.inner_start, span.inner_end, None
@@ -361,10 +372,10 @@ def _marked_names(unit: Unit) -> Iterator[tuple[int, int, None]]:
 def _other_names(name: str) -> list[str]:
     """What a writer may call a name by mistake: another style or number, a part left out, or another word for one."""
     parts = [part for part in re.split(r"[_-]|(?<=[a-z0-9])(?=[A-Z])", name) if part]
-    found = [name.replace(part, like(_SWAPS[part.lower()], part)) for part in parts if part.lower() in _SWAPS]
+    found = [name.replace(part, match_case(_SWAPS[part.lower()], part)) for part in parts if part.lower() in _SWAPS]
     if parts and name.endswith(parts[-1]) and parts[0] != "to" and parts[-1].lower() in _NUMBER_FORMS:
         last = _NUMBER_FORMS[parts[-1].lower()][0]
-        found.append(name[: name.rindex(parts[-1])] + like(last, parts[-1]))
+        found.append(name[: name.rindex(parts[-1])] + match_case(last, parts[-1]))
     if len(parts) > 1:
         separator = "_" if "_" in name else "-" if "-" in name else ""
         found.append(separator.join(parts[:-1] if len(parts) > 2 or len(parts[0]) > 4 else parts[1:]))
@@ -379,7 +390,7 @@ def _other_names(name: str) -> list[str]:
 def _renamed(place: Place, draw: Draw) -> Fault | None:
     name = place.text
     others = [other for other in _other_names(name) if len(other) > 2 and other not in place.unit.text]
-    elsewhere = [at for at in place.unit.mentions(name) if at != place.start]
+    elsewhere = [at for at in place.unit.find_token(name) if at != place.start]
     # Of most words only the plural is another name, which would be too many of them.
     if not others or len(elsewhere) < 2 or (len(others) == 1 and draw.chance(0.7)):
         return None
@@ -387,7 +398,7 @@ def _renamed(place: Place, draw: Draw) -> Fault | None:
     return Fault((Edit(place.start, place.end, draw.choice(others)),), evidence=(nearest, nearest + len(name)))
 
 
-def _drifting(make: Callable[[str, Place, Draw], str | None]) -> What:
+def _drifting(make: Callable[[str, Place, Draw], str | None]) -> CorruptFunction:
     """What writes another name for inline code, told where the right one stands elsewhere."""
 
     def what(place: Place, draw: Draw) -> Fault | None:
@@ -396,7 +407,7 @@ def _drifting(make: Callable[[str, Place, Draw], str | None]) -> What:
         wrong = make(name, place, draw)
         if not wrong or wrong == name or "`" in wrong or not wrong.strip():
             return None
-        elsewhere = [at for at in unit.mentions(name) if at != start]
+        elsewhere = [at for at in unit.find_token(name) if at != start]
         edit = Edit(start, end, wrong)
         if not elsewhere:
             return Fault((edit,), recoverable="D")
@@ -443,7 +454,7 @@ def _piece_added(code: str, place: Place, draw: Draw) -> str | None:
 
 def _another(code: str, place: Place, draw: Draw) -> str | None:
     """`edx` → `ebx`: the name that the next inline code has."""
-    spans = place.unit.of("code_span")
+    spans = place.unit.regions_of("code_span")
     others = [place.unit.doc.text[span.inner_start : span.inner_end] for span in spans]
     alike = [
         other for other in others if other != code and other[:1].isalpha() == code[:1].isalpha() and len(other) < 30
@@ -471,22 +482,22 @@ def _requoted(code: str, place: Place, draw: Draw) -> str | None:
 
 
 def _spans(unit: Unit) -> Iterator[tuple[int, int, tuple[int, int]]]:
-    for span in unit.of("code_span"):
+    for span in unit.regions_of("code_span"):
         if "\n" not in unit.doc.text[span.inner_start : span.inner_end]:
             yield span.inner_start, span.inner_end, (span.inner_start, span.inner_end)
 
 
 _SPANS = places(_spans, needs={"code_span"})
 
-degrader_of(
+register_degrader(
     "content.identifier_drift",
-    Way("renamed", 3, places(_marked_names, needs={"code_span"}), _renamed),
-    Way("misspelt", 3, _SPANS, _drifting(_misspelt)),
-    Way("piece_lost", 3, _SPANS, _drifting(_piece_lost)),
-    Way("piece_added", 1, _SPANS, _drifting(_piece_added)),
-    Way("another", 2, _SPANS, _drifting(_another)),
-    Way("another_part", 3, _SPANS, _drifting(_another_part)),
-    Way("quotes", 1, _SPANS, _drifting(_requoted)),
+    Subtype("renamed", 3, places(_marked_names, needs={"code_span"}), _renamed),
+    Subtype("misspelt", 3, _SPANS, _drifting(_misspelt)),
+    Subtype("piece_lost", 3, _SPANS, _drifting(_piece_lost)),
+    Subtype("piece_added", 1, _SPANS, _drifting(_piece_added)),
+    Subtype("another", 2, _SPANS, _drifting(_another)),
+    Subtype("another_part", 3, _SPANS, _drifting(_another_part)),
+    Subtype("quotes", 1, _SPANS, _drifting(_requoted)),
     does="calls a thing in inline code by another name, or writes the name wrong",
     example=(
         "Set `max_size` first. If `max_size` is 0, `max_size` is ignored.",

@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 from degraders.draw import Draw
 from degraders.edits import Edit
-from degraders.lexicon import like, mapping, tags
-from degraders.registry import Fault, Place, Way, words
+from degraders.lexicon import mapping, match_case, tags
+from degraders.registry import Fault, Place, Subtype, words
 from degraders.text.document import BLOCK, Unit
 
 # Words in their context
@@ -27,7 +27,7 @@ class At:
     __slots__ = ("index", "left", "right", "unit", "word")
 
     def __init__(self, unit: Unit, index: int) -> None:
-        lowers, joined = unit.words.lowers, unit.words.joined
+        lowers, joined = unit.words.lowers, unit.words.adjacent
         self.unit = unit
         self.index = index
         self.word = lowers[index]
@@ -37,7 +37,7 @@ class At:
     def __getitem__(self, step: int) -> str:
         found, wanted = self.unit.words, self.index + step
         first, last = (self.index, wanted) if step > 0 else (wanted, self.index)
-        if first < 0 or last >= len(found.lowers) or False in found.joined[first:last]:
+        if first < 0 or last >= len(found.lowers) or False in found.adjacent[first:last]:
             return ""
         return found.lowers[wanted]
 
@@ -48,7 +48,7 @@ class At:
         """The words before this one, at most so many, as far as only white space parts them."""
         found, first = self.unit.words, self.index
         least = max(0, first - most)
-        while first > least and found.joined[first - 1]:
+        while first > least and found.adjacent[first - 1]:
             first -= 1
         return found.lowers[first : self.index]
 
@@ -75,7 +75,7 @@ class At:
 
     def becomes(self, text: str) -> Fault:
         """The word replaced, in its case."""
-        return Fault((Edit(self.start(), self.end(), like(text, self.text())),))
+        return Fault((Edit(self.start(), self.end(), match_case(text, self.text())),))
 
     def dropped(self) -> Fault | None:
         """The word gone, with the white space after it; the next word takes over its capital."""
@@ -104,19 +104,19 @@ class _Onwards:
 
     def __call__(self, place: Place, draw: Draw) -> Fault | None:
         unit, rule = place.unit, self.rule
-        for index in unit.words.standing(self.triggers, place.data, exact=self.exact):
+        for index in unit.words.indices_in(self.triggers, place.data, exact=self.exact):
             fault = rule(At(unit, index), draw)
             if fault:
                 return fault
         return None
 
 
-def rule_way(
+def rule_subtype(
     name: str, share: float, triggers: Iterable[str], rule: Rule, *, class_: str | None = None, exact: bool = False
-) -> Way:
-    """A way of going wrong by a rule: the words that set it off, in lower case or as they stand if `exact`."""
+) -> Subtype:
+    """A subtype made by a rule; `triggers` are the words that start it, in lower case or, if `exact`, as written."""
     vocabulary = frozenset(triggers)
-    return Way(name, share, words(vocabulary, exact=exact), _Onwards(vocabulary, rule, exact), class_, tries=1)
+    return Subtype(name, share, words(vocabulary, exact=exact), _Onwards(vocabulary, rule, exact), class_, tries=1)
 
 
 def word_set(text: str) -> frozenset[str]:

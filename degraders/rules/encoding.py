@@ -170,7 +170,7 @@ def _page_break(place: Place, draw: Draw) -> Fault | None:
     numbers = {"n": str(2 + draw.below(180)), "m": str(190 + draw.below(90))}
     furniture = re.sub(r"\{([nm])\}", lambda match: numbers[match[1]], draw.choice(_FURNITURE))
     line_end = unit.doc.body.find("\n", place.end, paragraph.end)
-    marked = unit.of("emphasis", "strong", "link")
+    marked = unit.regions_of("emphasis", "strong", "link")
     whole = not any(mark.start < line_end < mark.end for mark in marked)
     if line_end >= 0 and whole and gap == "\n\n" and draw.chance(0.5):
         return Fault((Edit(line_end, line_end + 1, gap + furniture + gap),))

@@ -7,8 +7,8 @@ from collections.abc import Container
 
 from degraders.draw import Draw
 from degraders.edits import Edit
-from degraders.lexicon import like, mapping
-from degraders.registry import Fault, degrader_of
+from degraders.lexicon import mapping, match_case
+from degraders.registry import Fault, register_degrader
 from degraders.rules.context import (
     AMOUNT,
     BASE_OF_ING,
@@ -32,7 +32,7 @@ from degraders.rules.context import (
     At,
     ends_phrase,
     joined_subject,
-    rule_way,
+    rule_subtype,
     word_set,
 )
 from degraders.text.document import INLINE
@@ -238,19 +238,19 @@ def _adjective(adverb: str) -> str:
     return adverb.removesuffix("ally" if longer else "ly")
 
 
-degrader_of(
+register_degrader(
     "grammar.agreement",
-    rule_way("number_lost", 5, MANY | AMOUNT | _NEEDS_NOUN, _plural_to_singular),
-    rule_way("number_added", 3, word_set("a an another this each every"), _singular_to_plural),
-    rule_way("number_unsaid", 3, SINGULAR.keys() | PLURAL.keys(), _other_number, class_="B"),
-    rule_way("third_to_base", 3, BASE_OF_THIRD.keys() - SINGULAR.keys(), _third_to_base),
-    rule_way("base_to_third", 2, word_set("they we you"), _base_to_third),
-    rule_way("auxiliary", 4, _OTHER_NUMBER, _auxiliary_number),
-    rule_way("after_modal", 2, MODALS | {"to"}, _after_modal),
-    rule_way("participle", 2, BASE_OF_PARTICIPLE, _participle_to_base),
-    rule_way("gerund", 1, BASE_OF_ING, _ing_to_base),
-    rule_way("adverb", 1, _ADVERBS, _adverb_to_adjective),
-    rule_way("time", 2, _OTHER_TIME, _other_time, class_="B"),
+    rule_subtype("number_lost", 5, MANY | AMOUNT | _NEEDS_NOUN, _plural_to_singular),
+    rule_subtype("number_added", 3, word_set("a an another this each every"), _singular_to_plural),
+    rule_subtype("number_unsaid", 3, SINGULAR.keys() | PLURAL.keys(), _other_number, class_="B"),
+    rule_subtype("third_to_base", 3, BASE_OF_THIRD.keys() - SINGULAR.keys(), _third_to_base),
+    rule_subtype("base_to_third", 2, word_set("they we you"), _base_to_third),
+    rule_subtype("auxiliary", 4, _OTHER_NUMBER, _auxiliary_number),
+    rule_subtype("after_modal", 2, MODALS | {"to"}, _after_modal),
+    rule_subtype("participle", 2, BASE_OF_PARTICIPLE, _participle_to_base),
+    rule_subtype("gerund", 1, BASE_OF_ING, _ing_to_base),
+    rule_subtype("adverb", 1, _ADVERBS, _adverb_to_adjective),
+    rule_subtype("time", 2, _OTHER_TIME, _other_time, class_="B"),
     does="a wrong number or form of a noun or verb: two file, it store, can used, to installing",
     example=("These files are new.", "These file are new."),
     recoverable="A",
@@ -505,7 +505,7 @@ def _phrase_swapped(at: At, draw: Draw) -> Fault | None:
         return None
     for phrase, others in _OTHER_PHRASE[at.word]:
         if all(at[step] == word for step, word in enumerate(phrase[1:], 1)) and at[len(phrase)]:
-            other = like(draw.choice(others), at.text())
+            other = match_case(draw.choice(others), at.text())
             if "\n" in at.unit.doc.text[at.start() : at.end(len(phrase) - 1)]:
                 return None
             return Fault((Edit(at.start(), at.end(len(phrase) - 1), other),))
@@ -521,22 +521,24 @@ def _neighbours_swapped(at: At, draw: Draw) -> Fault | None:
     return Fault((Edit(at.start(), at.end(1), at.text(1) + between + at.text()),))
 
 
-degrader_of(
+register_degrader(
     "grammar.article_preposition",
-    rule_way("article_dropped", 6, word_set("a an the"), _article_dropped),
-    rule_way("article_added", 3, _OWN_DETERMINERS | _BARE_NOUNS.keys() | _NEEDS_NOUN, _article_added),
-    rule_way("a_an", 2, word_set("a an"), _a_for_an),
-    rule_way("article_swapped", 1, word_set("a an the"), _article_swapped, class_="B"),
-    rule_way("preposition_swapped", 2, _CONFUSED_AFTER.keys() | _CONFUSED_BEFORE.keys(), _preposition_swapped),
-    rule_way("preposition_dropped", 3, _NOT_WITHOUT, _preposition_dropped),
-    rule_way("preposition_added", 2, MODALS | _TRANSITIVE.keys() | word_set("let lets make makes"), _preposition_added),
-    rule_way("auxiliary_dropped", 3, word_set("be is are"), _auxiliary_dropped),
-    rule_way("auxiliary_added", 2, _TAKES_AUXILIARY, _auxiliary_added),
-    rule_way("word_swapped", 5, _OTHER_SMALL, _small_word_swapped, class_="B"),
-    rule_way("word_dropped", 3, _MAY_GO, _small_word_dropped, class_="B"),
-    rule_way("word_added", 3, _LEFT_BEHIND, _small_word_added),
-    rule_way("neighbours_swapped", 1, word_set("of on for"), _neighbours_swapped),
-    rule_way("phrase_swapped", 3, _OTHER_PHRASE, _phrase_swapped, class_="B"),
+    rule_subtype("article_dropped", 6, word_set("a an the"), _article_dropped),
+    rule_subtype("article_added", 3, _OWN_DETERMINERS | _BARE_NOUNS.keys() | _NEEDS_NOUN, _article_added),
+    rule_subtype("a_an", 2, word_set("a an"), _a_for_an),
+    rule_subtype("article_swapped", 1, word_set("a an the"), _article_swapped, class_="B"),
+    rule_subtype("preposition_swapped", 2, _CONFUSED_AFTER.keys() | _CONFUSED_BEFORE.keys(), _preposition_swapped),
+    rule_subtype("preposition_dropped", 3, _NOT_WITHOUT, _preposition_dropped),
+    rule_subtype(
+        "preposition_added", 2, MODALS | _TRANSITIVE.keys() | word_set("let lets make makes"), _preposition_added
+    ),
+    rule_subtype("auxiliary_dropped", 3, word_set("be is are"), _auxiliary_dropped),
+    rule_subtype("auxiliary_added", 2, _TAKES_AUXILIARY, _auxiliary_added),
+    rule_subtype("word_swapped", 5, _OTHER_SMALL, _small_word_swapped, class_="B"),
+    rule_subtype("word_dropped", 3, _MAY_GO, _small_word_dropped, class_="B"),
+    rule_subtype("word_added", 3, _LEFT_BEHIND, _small_word_added),
+    rule_subtype("neighbours_swapped", 1, word_set("of on for"), _neighbours_swapped),
+    rule_subtype("phrase_swapped", 3, _OTHER_PHRASE, _phrase_swapped, class_="B"),
     does="an article, preposition or other small word dropped, added, swapped or in the wrong place",
     example=("It depends on the size.", "It depends the size."),
     recoverable="A",

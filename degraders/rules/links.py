@@ -9,7 +9,7 @@ from functools import lru_cache
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.lexicon import mapping, phrases
-from degraders.registry import Fault, Place, Way, What, degrader, degrader_of, regions
+from degraders.registry import CorruptFunction, Fault, Place, Subtype, degrader, regions, register_degrader
 from degraders.rules.markup import Option, choose, line_start, next_line, slip
 from degraders.text.document import Region, Unit
 
@@ -34,7 +34,7 @@ _ARTICLE = re.compile(r"\b(?:the|a|an|our|your|its|this|that|these)[ \n]\Z", re.
 
 
 def _unnested(unit: Unit, link: Region) -> bool:
-    return not unit.doc.within("image", link.inner_start, link.inner_end)
+    return not unit.doc.regions_within("image", link.inner_start, link.inner_end)
 
 
 @degrader(
@@ -161,7 +161,7 @@ def _definition_spoilt(text: str, region: Region) -> Iterator[Option]:
 def _definition(unit: Unit, label: str) -> Region | None:
     """The definition of a label that stands in the unit."""
     wanted = _label_key(label)
-    for region in unit.of("definition"):
+    for region in unit.regions_of("definition"):
         found = _defined(unit, region)
         if found and _label_key(found[1]) == wanted:
             return region
@@ -182,7 +182,7 @@ def _label_wrong(place: Place, draw: Draw) -> Fault | None:
     return choose(draw, _label_slips(place.unit, label, place.data, draw)) if label else None
 
 
-def _url_way(options: Callable[[Unit, int, int, Region, Draw], Iterable[Option]]) -> What:
+def _url_way(options: Callable[[Unit, int, int, Region, Draw], Iterable[Option]]) -> CorruptFunction:
     """What goes wrong with the address of a link, one of the options."""
 
     def what(place: Place, draw: Draw) -> Fault | None:
@@ -287,7 +287,7 @@ def _ends(unit: Unit, start: int, end: int, link: Region, draw: Draw) -> Iterato
 def _other_address(unit: Unit, start: int, end: int, link: Region, draw: Draw) -> Iterator[Option]:
     """The address of another link of the unit, as copying leaves it, or the front page of the site."""
     url = unit.doc.text[start:end]
-    for other in unit.of("link", "definition"):
+    for other in unit.regions_of("link", "definition"):
         _, place = _target(unit, other)
         if place and place[0] != start and unit.doc.text[slice(*place)] != url:
             yield Option(1, start, end, unit.doc.text[slice(*place)], "D")
@@ -339,7 +339,7 @@ def _label_slips(unit: Unit, label: tuple[int, int], region: Region, draw: Draw)
     start, end = label
     name = unit.doc.text[start:end]
     if region.kind == "definition":
-        holder = next((r for r in unit.of("link", "reference") if _uses(unit, r, name)), None)
+        holder = next((r for r in unit.regions_of("link", "reference") if _uses(unit, r, name)), None)
     else:
         holder = _definition(unit, name)
     if not holder or "\n" in name:
@@ -396,7 +396,7 @@ def _wrong_anchors(anchor: str, draw: Draw) -> Iterator[str]:
 def _spelled_out(unit: Unit, anchor: str, link: Region) -> tuple[int, int] | None:
     """The heading of the unit whose anchor this is, or the link's own text if it says the same."""
     text = unit.doc.text
-    for title in unit.of("heading"):
+    for title in unit.regions_of("heading"):
         if _slug(text[title.inner_start : title.inner_end]) == anchor:
             return title.inner_start, title.inner_end
     if link.kind == "link" and _slug(text[link.inner_start : link.inner_end]) == anchor:
@@ -433,7 +433,7 @@ def _address_slips(unit: Unit, start: int, end: int, draw: Draw) -> Iterator[Opt
 
 def _elsewhere(unit: Unit, word: str, at: int) -> tuple[int, int] | None:
     """Another place of the unit where a word of an address stands."""
-    other = next((found for found in unit.mentions(word) if found != at), None)
+    other = next((found for found in unit.find_token(word) if found != at), None)
     return None if other is None else (other, other + len(word))
 
 
@@ -455,17 +455,17 @@ def _addresses_lost(url: str, start: int, end: int, draw: Draw) -> Iterator[Opti
 
 _ADDRESSED = regions("link", "image", "reference", "definition")
 
-degrader_of(
+register_degrader(
     "markup.link_target",
-    Way("label", 3, _ADDRESSED, _label_wrong),
-    Way("anchor", 3, _ADDRESSED, _url_way(_anchors)),
-    Way("slip", 3, _ADDRESSED, _url_way(_slips)),
-    Way("cut", 2, _ADDRESSED, _url_way(_lost), "D"),
-    Way("moved", 5, _ADDRESSED, _url_way(_moved), "D"),
-    Way("ends", 3, _ADDRESSED, _url_way(_ends), "D"),
-    Way("other", 3, _ADDRESSED, _url_way(_other_address), "D"),
-    Way("definition_lost", 1, regions("definition"), _definition_lost, "D"),
-    Way("link_lost", 2, regions("link"), _link_lost, "D"),
+    Subtype("label", 3, _ADDRESSED, _label_wrong),
+    Subtype("anchor", 3, _ADDRESSED, _url_way(_anchors)),
+    Subtype("slip", 3, _ADDRESSED, _url_way(_slips)),
+    Subtype("cut", 2, _ADDRESSED, _url_way(_lost), "D"),
+    Subtype("moved", 5, _ADDRESSED, _url_way(_moved), "D"),
+    Subtype("ends", 3, _ADDRESSED, _url_way(_ends), "D"),
+    Subtype("other", 3, _ADDRESSED, _url_way(_other_address), "D"),
+    Subtype("definition_lost", 1, regions("definition"), _definition_lost, "D"),
+    Subtype("link_lost", 2, regions("link"), _link_lost, "D"),
     does="points a link to an anchor, label or address that does not exist, or that is another",
     example=("## Set up\n\nRun it.\n\nSee [above](#set-up).\n", "## Set up\n\nRun it.\n\nSee [above](#set_up).\n"),
     recoverable="C",

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from degraders.draw import Draw
-from degraders.registry import Fault, Place, degrader, degrader_of, regions
-from degraders.rules.markup import Option, choose, line_start, margin, next_line, option_ways
+from degraders.registry import Fault, Place, degrader, regions, register_degrader
+from degraders.rules.markup import Option, choose, line_start, margin, next_line, option_subtypes
 from degraders.text.document import Region, Unit
 
 _MARKER = re.compile(
@@ -20,7 +20,7 @@ _NOT_FLAT = ("code_block", "table", "quote", "html_block", "image")
 
 def _items(unit: Unit, block: Region) -> list[Region]:
     """The items of a list itself, not those of the lists inside it."""
-    return [item for item in unit.doc.within("item", block.start, block.end) if item.depth == block.depth + 1]
+    return [item for item in unit.doc.regions_within("item", block.start, block.end) if item.depth == block.depth + 1]
 
 
 def _is_plain(unit: Unit, block: Region) -> bool:
@@ -28,9 +28,9 @@ def _is_plain(unit: Unit, block: Region) -> bool:
     if block.end - block.start > 900:
         return False
     items = _items(unit, block)
-    if not 2 <= len(items) <= 8 or any(unit.doc.within(kind, block.start, block.end) for kind in _NOT_FLAT):
+    if not 2 <= len(items) <= 8 or any(unit.doc.regions_within(kind, block.start, block.end) for kind in _NOT_FLAT):
         return False
-    inner = unit.doc.within("list", block.start + 1, block.end)
+    inner = unit.doc.regions_within("list", block.start + 1, block.end)
     markers = [_MARKER.match(unit.doc.text, item.start) for item in items]
     return not inner and all(marker and not marker["task"] for marker in markers)
 
@@ -88,7 +88,7 @@ def _of_item(place: Place, draw: Draw) -> Iterator[Option]:
     marker = _MARKER.match(text, item.start)
     around = [
         block
-        for block in unit.of("list")
+        for block in unit.regions_of("list")
         if block.depth == item.depth - 1 and block.start <= item.start and item.end <= block.end
     ]
     if not marker or not around:
@@ -96,14 +96,14 @@ def _of_item(place: Place, draw: Draw) -> Iterator[Option]:
     siblings = _items(unit, around[-1])
     at = siblings.index(item)
     if text[marker.end("space")] not in "-*+>`:|#":
-        yield Option(1.5, *marker.span("space"), "", way="space")
+        yield Option(1.5, *marker.span("space"), "", subtype="space")
     if at and not margin(unit, item).strip():
-        yield Option(2, item.start, item.start, " ", way="indent")
+        yield Option(2, item.start, item.start, " ", subtype="indent")
         if len(margin(unit, item)) > 1:
-            yield Option(2, item.start - draw.choice((1, 2)), item.start, "", way="indent")
+            yield Option(2, item.start - draw.choice((1, 2)), item.start, "", subtype="indent")
     if marker["task"]:
         box = marker.start("task")
-        yield Option(2, box, box + 3, "[]" if text[box + 1] == " " else "[x ]", way="task")
+        yield Option(2, box, box + 3, "[]" if text[box + 1] == " " else "[x ]", subtype="task")
     if marker["bullet"]:
         yield from _bullets(text, item, siblings, draw)
     else:
@@ -115,11 +115,11 @@ def _bullets(text: str, item: Region, siblings: list[Region], draw: Draw) -> Ite
         other = {"-": "*", "*": "-", "+": "-"}[text[item.start]]
         class_ = "A" if len(siblings) > 2 else "B"
         yield Option(
-            4, item.start, item.start + 1, other if draw.chance(0.9) else "+*"[other == "*"], class_, way="bullet"
+            4, item.start, item.start + 1, other if draw.chance(0.9) else "+*"[other == "*"], class_, subtype="bullet"
         )
     one_line = "\n" not in text[item.start : item.end]
     if siblings[0].start < item.start < siblings[-1].start and one_line:
-        yield Option(1, item.start, item.inner_start, "", way="bullet_lost")
+        yield Option(1, item.start, item.inner_start, "", subtype="bullet_lost")
 
 
 def _numbers(text: str, marker: re.Match[str], siblings: list[Region], at: int) -> Iterator[Option]:
@@ -129,15 +129,15 @@ def _numbers(text: str, marker: re.Match[str], siblings: list[Region], at: int) 
     if len(numbers) < 2 or numbers != list(range(numbers[0], numbers[0] + len(numbers))):
         return
     if at:
-        yield Option(3, *marker.span("number"), str(number - 1), told=True, way="number")
-        yield Option(3, *marker.span("number"), str(number + 1), told=True, way="number")
+        yield Option(3, *marker.span("number"), str(number - 1), derivable=True, subtype="number")
+        yield Option(3, *marker.span("number"), str(number + 1), derivable=True, subtype="number")
     if len(numbers) > 2:
-        yield Option(1, *marker.span("after"), ")" if marker["after"] == "." else ".", way="number")
+        yield Option(1, *marker.span("after"), ")" if marker["after"] == "." else ".", subtype="number")
 
 
-degrader_of(
+register_degrader(
     "markup.list_markers",
-    *option_ways(regions("item"), _of_item, bullet=4, number=3, indent=2, space=1.5, bullet_lost=1, task=0.5),
+    *option_subtypes(regions("item"), _of_item, bullet=4, number=3, indent=2, space=1.5, bullet_lost=1, task=0.5),
     does="mixes markers, miscounts steps, or gets the indent or the space of an item wrong",
     example=("- one\n- two\n- three\n", "- one\n* two\n- three\n"),
     recoverable="A",
@@ -164,7 +164,7 @@ def table(place: Place, draw: Draw) -> Fault | None:
     if unit.doc.format == "rst":
         return choose(draw, _borders(unit, block, draw))
     options = list(_delimiters(unit, block))
-    rows = [row for row in unit.doc.within("row", block.start, block.end) if row.info != "head"]
+    rows = [row for row in unit.doc.regions_within("row", block.start, block.end) if row.info != "head"]
     if rows:
         row = draw.choice(rows)
         options += _row(unit, row, draw)
@@ -188,7 +188,7 @@ def _delimiters(unit: Unit, block: Region) -> Iterator[Option]:
 def _row(unit: Unit, row: Region, draw: Draw) -> Iterator[Option]:
     """A row that loses or gains a pipe, its line end, or a cell."""
     text = unit.doc.text
-    cells = unit.doc.within("cell", row.start, row.end)
+    cells = unit.doc.regions_within("cell", row.start, row.end)
     inner = [cell for cell in cells[1:] if text[cell.start - 1] == "|"]
     if inner:
         pipe = draw.choice(inner).start - 1

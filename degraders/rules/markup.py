@@ -9,7 +9,17 @@ from typing import NamedTuple
 
 from degraders.draw import Draw
 from degraders.edits import Edit
-from degraders.registry import Fault, Finder, Place, Way, What, degrader_of, pattern, regions, words
+from degraders.registry import (
+    CorruptFunction,
+    Fault,
+    Finder,
+    Place,
+    Subtype,
+    pattern,
+    regions,
+    register_degrader,
+    words,
+)
 from degraders.rules.context import NOUNS, word_set
 from degraders.text.document import Region, Unit
 
@@ -17,7 +27,7 @@ from degraders.text.document import Region, Unit
 class Option(NamedTuple):
     """One thing that may go wrong at a place, [start, end) replaced by a text; `weight` is its chance among others.
 
-    `way` says which way of its degrader it belongs to, where it has several.
+    `subtype` names the subtype of its degrader that it belongs to, if there are several.
     """
 
     weight: float
@@ -26,8 +36,8 @@ class Option(NamedTuple):
     text: str
     recoverable: str | None = None
     evidence: tuple[int, int] | None = None
-    told: bool = False
-    way: str = ""
+    derivable: bool = False
+    subtype: str = ""
 
 
 QUOTE_PREFIX = re.compile(r"[ \t>]*\Z")
@@ -39,18 +49,20 @@ def choose(draw: Draw, options: Iterable[Option]) -> Fault | None:
     drawn = list(options)
     if not drawn:
         return None
-    option = draw.weighted(drawn, list(accumulate(option.weight for option in drawn)))
-    return Fault((Edit(option.start, option.end, option.text),), option.recoverable, option.evidence, option.told)
+    option = draw.weighted_choice(drawn, list(accumulate(option.weight for option in drawn)))
+    return Fault((Edit(option.start, option.end, option.text),), option.recoverable, option.evidence, option.derivable)
 
 
-def option_ways(where: Finder, options: Callable[[Place, Draw], Iterable[Option]], **shares: float) -> Iterator[Way]:
-    """The ways of a degrader whose options are tagged with them, each with its share."""
+def option_subtypes(
+    where: Finder, options: Callable[[Place, Draw], Iterable[Option]], **shares: float
+) -> Iterator[Subtype]:
+    """The subtypes of a degrader whose options carry their names, each with its share."""
     for name, share in shares.items():
-        yield Way(name, share, where, _options_of(name, options))
+        yield Subtype(name, share, where, _options_of(name, options))
 
 
-def _options_of(way: str, options: Callable[[Place, Draw], Iterable[Option]]) -> What:
-    return lambda place, draw: choose(draw, [option for option in options(place, draw) if option.way == way])
+def _options_of(subtype: str, options: Callable[[Place, Draw], Iterable[Option]]) -> CorruptFunction:
+    return lambda place, draw: choose(draw, [option for option in options(place, draw) if option.subtype == subtype])
 
 
 def _in_rst(unit: Unit, region: Region) -> bool:
@@ -86,9 +98,9 @@ def _of_heading(place: Place, draw: Draw) -> Iterator[Option]:
     yield from _words_of_heading(unit, title)
     if text[title.start] == "#" and unit.doc.format == "markdown":
         hashes = title.start + len(text[title.start : title.inner_start].rstrip())
-        yield Option(1, hashes, title.inner_start, "", way="space")
+        yield Option(1, hashes, title.inner_start, "", subtype="space")
         for weight, level, class_ in _wrong_levels(unit, title):
-            yield Option(weight, title.start, hashes, "#" * level, class_, way="level")
+            yield Option(weight, title.start, hashes, "#" * level, class_, subtype="level")
     elif unit.doc.format == "rst" and title.end > title.inner_end:
         yield from _underlines(unit, title, draw)
 
@@ -99,21 +111,21 @@ def _words_of_heading(unit: Unit, title: Region) -> Iterator[Option]:
     words = doc.text[start:end]
     if len(words.split()) <= 6 and _LOWER_CASE.search(doc.prose, start, end) and "\n" not in words:
         shown = zip(words, doc.prose[start:end], strict=True)
-        yield Option(1, start, end, "".join(c.upper() if c == m else c for c, m in shown), "B", way="capitals")
+        yield Option(1, start, end, "".join(c.upper() if c == m else c for c, m in shown), "B", subtype="capitals")
     whole = title.start, title.end
     if doc.format == "markdown":
         if words[-1:].isalnum() or words[-1:] == "`":
-            yield Option(1, end, end, ":", way="colon")
+            yield Option(1, end, end, ":", subtype="colon")
         if not any(c in words for c in "*_{\n") and words and doc.text[title.end - 1] not in "}#":
-            yield Option(1, *whole, f"**{words}**", "B", way="bold")
+            yield Option(1, *whole, f"**{words}**", "B", subtype="bold")
     elif doc.text[title.start] == words[:1] and not any(c in words for c in "*`|_\n"):
-        yield Option(1, *whole, f"**{words}**", "B", way="bold")
+        yield Option(1, *whole, f"**{words}**", "B", subtype="bold")
 
 
 def _wrong_levels(unit: Unit, title: Region) -> Iterator[tuple[float, int, str]]:
     """Levels that the headings around show to be wrong, with the class of the error."""
     level = int(title.info)
-    others = [(other.start, int(other.info)) for other in unit.of("heading") if other.start != title.start]
+    others = [(other.start, int(other.info)) for other in unit.regions_of("heading") if other.start != title.start]
     before = [other for start, other in others if start < title.start]
     levels = {other for _, other in others}
     if before and before[-1] == level - 1 and level < 6:
@@ -146,11 +158,11 @@ def _underlines(unit: Unit, title: Region, draw: Draw) -> Iterator[Option]:
         least = max(1, len(line) - length + 1)
         short = min(least + draw.choice((0, 0, 1, 3, 7)), len(line) - shortest)
         if short >= least:
-            yield Option(5, title.end - short, title.end, "", way="underline")
-    if any(other.info == title.info for other in unit.of("heading") if other.start != title.start):
+            yield Option(5, title.end - short, title.end, "", subtype="underline")
+    if any(other.info == title.info for other in unit.regions_of("heading") if other.start != title.start):
         marks = [mark for mark in "=-~^" if mark != line[0]]
-        yield Option(3, start, title.end, draw.choice(marks) * len(line), "B", way="level")
-    yield Option(1, start, start + 1, draw.choice((" ", "")) if len(line) > length else " ", way="underline")
+        yield Option(3, start, title.end, draw.choice(marks) * len(line), "B", subtype="level")
+    yield Option(1, start, start + 1, draw.choice((" ", "")) if len(line) > length else " ", subtype="underline")
 
 
 def _of_inline_code(place: Place, draw: Draw) -> Iterable[Option]:
@@ -174,32 +186,32 @@ def _bare_class(code: str) -> str:
 def _backticks(text: str, span: Region, code: str) -> Iterator[Option]:
     start, end, ticks = span.start, span.end, span.inner_start - span.start
     code = code.strip()
-    yield Option(1, start, end, code, _bare_class(code), way="bare")
-    yield Option(1, start, start + ticks, "", way="tick")
-    yield Option(1, end - ticks, end, "", way="tick")
+    yield Option(1, start, end, code, _bare_class(code), subtype="bare")
+    yield Option(1, start, start + ticks, "", subtype="tick")
+    yield Option(1, end - ticks, end, "", subtype="tick")
     if '"' not in code and "'" not in code:
-        yield Option(1, start, end, f'"{code}"', _bare_class(code), way="quoted")
-        yield Option(1, start, end, f"'{code}'", _bare_class(code), way="quoted")
+        yield Option(1, start, end, f'"{code}"', _bare_class(code), subtype="quoted")
+        yield Option(1, start, end, f"'{code}'", _bare_class(code), subtype="quoted")
     if text[end : end + 1] in tuple(",.;:") and text[end + 1 : end + 2] in tuple(" \n"):
-        yield Option(0.5, end - ticks, end + 1, text[end] + "`" * ticks, way="place")
+        yield Option(0.5, end - ticks, end + 1, text[end] + "`" * ticks, subtype="place")
     if text[end : end + 1] == " " and text[end + 1 : end + 2].isalnum():
-        yield Option(0.4, end, end + 1, "", way="place")
-        yield Option(0.3, end - ticks, end + 1, " " + "`" * ticks, way="place")
+        yield Option(0.4, end, end + 1, "", subtype="place")
+        yield Option(0.3, end - ticks, end + 1, " " + "`" * ticks, subtype="place")
     if text[start - 1 : start] == " " and text[start - 2 : start - 1].isalnum():
-        yield Option(0.4, start - 1, start, "", way="place")
+        yield Option(0.4, start - 1, start, "", subtype="place")
 
 
 def _literal_marks(span: Region, code: str) -> Iterator[Option]:
     """``literals`` of reST: written as in Markdown, with an odd mark, or with none."""
     start, end = span.start, span.end
-    yield Option(4, start, end, f"`{code}`", way="single")
-    yield Option(3, start, end, code, _bare_class(code), way="bare")
-    yield Option(1, end - 1, end, "", way="tick")
-    yield Option(1, start, start + 1, "", way="tick")
-    yield Option(0.7, end - 2, end, "", way="tick")
-    yield Option(0.7, start, start + 2, "", way="tick")
+    yield Option(4, start, end, f"`{code}`", subtype="single")
+    yield Option(3, start, end, code, _bare_class(code), subtype="bare")
+    yield Option(1, end - 1, end, "", subtype="tick")
+    yield Option(1, start, start + 1, "", subtype="tick")
+    yield Option(0.7, end - 2, end, "", subtype="tick")
+    yield Option(0.7, start, start + 2, "", subtype="tick")
     if '"' not in code and "'" not in code:
-        yield Option(0.4, start, end, f"'{code}'", _bare_class(code), way="quoted")
+        yield Option(0.4, start, end, f"'{code}'", _bare_class(code), subtype="quoted")
 
 
 def _role_marks(text: str, role: Region) -> Iterator[Option]:
@@ -207,14 +219,14 @@ def _role_marks(text: str, role: Region) -> Iterator[Option]:
     start, tick = role.start, role.inner_start - 1
     if text[start] != ":" or text[tick - 1] != ":":
         return
-    yield Option(2, tick, tick + 1, "", way="role")
-    yield Option(2, role.end - 1, role.end, "", way="role")
-    yield Option(1.5, start, start + 1, "", way="role")
-    yield Option(1.5, tick - 1, tick, "", way="role")
-    yield Option(1, tick, tick, " ", way="role")
-    yield Option(0.7, tick, tick + 1, ":", way="role")
-    yield Option(0.7, tick, role.end, f"``{text[role.inner_start : role.inner_end]}``", way="role")
-    yield Option(0.5, start, start, " " if text[start - 1] != " " else ":", way="role")
+    yield Option(2, tick, tick + 1, "", subtype="role")
+    yield Option(2, role.end - 1, role.end, "", subtype="role")
+    yield Option(1.5, start, start + 1, "", subtype="role")
+    yield Option(1.5, tick - 1, tick, "", subtype="role")
+    yield Option(1, tick, tick, " ", subtype="role")
+    yield Option(0.7, tick, tick + 1, ":", subtype="role")
+    yield Option(0.7, tick, role.end, f"``{text[role.inner_start : role.inner_end]}``", subtype="role")
+    yield Option(0.5, start, start, " " if text[start - 1] != " " else ":", subtype="role")
 
 
 def _code_for_word(place: Place, draw: Draw) -> Fault | None:
@@ -226,12 +238,12 @@ def _code_for_word(place: Place, draw: Draw) -> Fault | None:
 
 _SPANS = regions("code_span")
 
-degrader_of(
+register_degrader(
     "markup.inline_code",
-    *option_ways(_SPANS, _of_inline_code, bare=7, tick=2.4, quoted=1, place=1.6),
-    *option_ways(regions("code_span", when=_in_rst), _of_inline_code, single=2),
-    *option_ways(regions("role"), _of_inline_code, role=2),
-    Way("added", 1, words(NOUNS), _code_for_word, "B"),
+    *option_subtypes(_SPANS, _of_inline_code, bare=7, tick=2.4, quoted=1, place=1.6),
+    *option_subtypes(regions("code_span", when=_in_rst), _of_inline_code, single=2),
+    *option_subtypes(regions("role"), _of_inline_code, role=2),
+    Subtype("added", 1, words(NOUNS), _code_for_word, "B"),
     does="loses or confuses the marks around inline code or a role, or puts them around plain words",
     example=("Run `make all` first.", "Run make all first."),
     recoverable="A",
@@ -241,10 +253,10 @@ degrader_of(
     english=False,
 )
 
-degrader_of(
+register_degrader(
     "markup.heading",
-    *option_ways(regions("heading"), _of_heading, level=6, space=1, colon=0.6, bold=0.8, capitals=0.5),
-    *option_ways(regions("heading", when=_in_rst), _of_heading, underline=3),
+    *option_subtypes(regions("heading"), _of_heading, level=6, space=1, colon=0.6, bold=0.8, capitals=0.5),
+    *option_subtypes(regions("heading", when=_in_rst), _of_heading, underline=3),
     does="gives a heading the wrong level, mark, case or underline",
     example=("# Guide\n\n## Install\n\nRun it.\n", "# Guide\n\n##Install\n\nRun it.\n"),
     recoverable="A",
@@ -278,14 +290,14 @@ def _unbalanced(text: str, region: Region) -> Iterator[Option]:
     start, end, wide = region.start, region.end, len(mark)
     if mark not in ("*", "**", "_", "__") or text[end - wide : end] != mark or text[start : start + wide] != mark:
         return
-    yield Option(3, end - wide, end, "", way="unbalanced")
-    yield Option(2, start, start + wide, "", way="unbalanced")
-    yield Option(0.7, region.inner_start, region.inner_start, " ", way="unbalanced")
-    yield Option(0.7, end - wide, end - wide, " ", way="unbalanced")
-    yield Option(1, start, end, text[region.inner_start : region.inner_end], "B", way="lost")
+    yield Option(3, end - wide, end, "", subtype="unbalanced")
+    yield Option(2, start, start + wide, "", subtype="unbalanced")
+    yield Option(0.7, region.inner_start, region.inner_start, " ", subtype="unbalanced")
+    yield Option(0.7, end - wide, end - wide, " ", subtype="unbalanced")
+    yield Option(1, start, end, text[region.inner_start : region.inner_end], "B", subtype="lost")
     if wide == 2:
-        yield Option(2, end - 1, end, "", way="unbalanced")
-        yield Option(1.5, start, start + 1, "", way="unbalanced")
+        yield Option(2, end - 1, end, "", subtype="unbalanced")
+        yield Option(1.5, start, start + 1, "", subtype="unbalanced")
 
 
 def _loose_space(unit: Unit, region: Region, draw: Draw) -> Iterator[Option]:
@@ -294,11 +306,11 @@ def _loose_space(unit: Unit, region: Region, draw: Draw) -> Iterator[Option]:
     ends = [at for at in _line_ends(text, region.start, region.end) if not text[at - 1].isspace()]
     if ends:
         at = draw.choice(ends)
-        yield Option(1, at, at, draw.choice((" ", " ", "  ", "   ")) if at == region.end else " ", way="trailing")
+        yield Option(1, at, at, draw.choice((" ", " ", "  ", "   ")) if at == region.end else " ", subtype="trailing")
     line = unit.doc.newline
     if text.startswith(line * 2, region.end) and not region.depth and region.end + 3 * len(line) < unit.end:
         yield Option(
-            1, region.end + len(line), region.end + len(line), line * draw.choice((1, 1, 2)), way="blank_added"
+            1, region.end + len(line), region.end + len(line), line * draw.choice((1, 1, 2)), subtype="blank_added"
         )
 
 
@@ -321,7 +333,7 @@ def _blank_line_lost(unit: Unit, region: Region) -> Iterator[Option]:
         return
     if not QUOTE_PREFIX.match(margin(unit, region)) or not text[above:blank].strip(" \t\r\n>"):
         return
-    yield Option(3 if region.kind in ("list", "code_block") else 1.5, blank, start, "", way="blank_lost")
+    yield Option(3 if region.kind in ("list", "code_block") else 1.5, blank, start, "", subtype="blank_lost")
 
 
 def _quote_marks_lost(unit: Unit, region: Region, draw: Draw) -> Iterator[Option]:
@@ -330,14 +342,14 @@ def _quote_marks_lost(unit: Unit, region: Region, draw: Draw) -> Iterator[Option
     marked = [at for at in lines if text[at : at + 2] == "> "]
     if marked:
         at = draw.choice(marked)
-        yield Option(2, at, at + 2, "", way="quote_lost")
+        yield Option(2, at, at + 2, "", subtype="quote_lost")
 
 
 def _tabs(unit: Unit, region: Region, draw: Draw) -> Iterator[Option]:
     """A tab for the indentation of a nested list."""
     before = margin(unit, region)
     if len(before) in (2, 3, 4, 8) and not before.strip(" "):
-        yield Option(1, region.start - len(before), region.start, "\t" * max(1, len(before) // 4), way="tabs")
+        yield Option(1, region.start - len(before), region.start, "\t" * max(1, len(before) // 4), subtype="tabs")
 
 
 def _quote_marks_added(unit: Unit, region: Region, draw: Draw) -> Iterator[Option]:
@@ -347,10 +359,10 @@ def _quote_marks_added(unit: Unit, region: Region, draw: Draw) -> Iterator[Optio
     starts = [at for at in lines if text[at].isalpha()]
     if starts and not region.depth:
         at = draw.choice(starts)
-        yield Option(2, at, at, "> ", way="quote_added")
+        yield Option(2, at, at, "> ", subtype="quote_added")
     elif starts:
         at = draw.choice(starts)
-        yield Option(2, at, at, draw.choice((" ", "  ", "    ")), way="indent")
+        yield Option(2, at, at, draw.choice((" ", "  ", "    ")), subtype="indent")
 
 
 _MARKS = frozenset("*_`[]")
@@ -375,16 +387,18 @@ def _spaced(place: Place, draw: Draw) -> Fault | None:
     return Fault((Edit(place.start, place.end, "  "),))
 
 
-degrader_of(
+register_degrader(
     "markup.emphasis_blank",
-    *option_ways(regions("strong", "emphasis"), _of_emphasis, unbalanced=3, lost=2),
-    *option_ways(regions("paragraph"), _of_paragraph, trailing=1, blank_added=1, quote_added=1, indent=1),
-    *option_ways(
+    *option_subtypes(regions("strong", "emphasis"), _of_emphasis, unbalanced=3, lost=2),
+    *option_subtypes(regions("paragraph"), _of_paragraph, trailing=1, blank_added=1, quote_added=1, indent=1),
+    *option_subtypes(
         regions("heading", "list", "code_block", "table", "quote"), _of_block, blank_lost=2, quote_lost=1, tabs=0.5
     ),
-    Way("added", 1, words(NOUNS | word_set("not all must only always never this any same both")), _emphasis_added, "B"),
-    Way("parted", 0.5, pattern(r"(?<=[a-z]\.) (?=[A-Z])"), _sentence_on_new_line, "B"),
-    Way("double_space", 0.5, pattern(r"(?<=[a-z.,]) (?=[A-Za-z])"), _spaced, "A"),
+    Subtype(
+        "added", 1, words(NOUNS | word_set("not all must only always never this any same both")), _emphasis_added, "B"
+    ),
+    Subtype("parted", 0.5, pattern(r"(?<=[a-z]\.) (?=[A-Z])"), _sentence_on_new_line, "B"),
+    Subtype("double_space", 0.5, pattern(r"(?<=[a-z.,]) (?=[A-Za-z])"), _spaced, "A"),
     does="unbalances, loses or adds emphasis; gets blank lines, spaces, tabs or quote marks wrong",
     example=("You **must** stop.", "You **must stop."),
     recoverable="A",

@@ -6,7 +6,7 @@ import re
 
 from degraders.draw import Draw
 from degraders.edits import Edit
-from degraders.registry import Fault, Place, Way, degrader_of, pattern
+from degraders.registry import Fault, Place, Subtype, pattern, register_degrader
 from degraders.rules.context import FUNCTION
 
 _LAST_OF_SENTENCE = r"(?=[.:;]?(?:\s|\x01|\Z))"
@@ -35,7 +35,7 @@ def _told(place: Place, gone: str, start: int, end: int) -> tuple[int, int] | No
     if len(telling) != 1 or len(gone.split()) > 4:
         return None
     word = telling.pop()
-    found = next((at for at in place.unit.mentions(word) if not start <= at < end), None)
+    found = next((at for at in place.unit.find_token(word) if not start <= at < end), None)
     return None if found is None else (found, found + len(word))
 
 
@@ -48,10 +48,10 @@ def _sentence_lost(place: Place, draw: Draw) -> Fault | None:
     return Fault((Edit(start, end, ""),))
 
 
-degrader_of(
+register_degrader(
     "content.detail_lost",
-    Way("aside", 3, pattern(r"[\w\x00]( \([^()\x01]{4,90}\))(?=[ .,;:\n])"), _lost, "C"),
-    Way(
+    Subtype("aside", 3, pattern(r"[\w\x00]( \([^()\x01]{4,90}\))(?=[ .,;:\n])"), _lost, "C"),
+    Subtype(
         "clause",
         3,
         pattern(
@@ -60,7 +60,7 @@ degrader_of(
         ),
         _lost,
     ),
-    Way(
+    Subtype(
         "phrase",
         5,
         pattern(
@@ -70,7 +70,7 @@ degrader_of(
         _lost,
         "C",
     ),
-    Way(
+    Subtype(
         "phrase_inside",
         3,
         pattern(
@@ -80,11 +80,11 @@ degrader_of(
         _lost,
         "C",
     ),
-    Way(
+    Subtype(
         "also", 2, pattern(r"[\w\x00)]((?:,| and| or) (?:[\w\x00'’-]+ ){0,4}[\w\x00'’-]+)(?=[.,;:](?:\s|\x01))"), _lost
     ),
-    Way("sentence", 5, pattern(r"[.!?]((?: |\n)[A-Z][^.!?\x01]{15,260}[.!?])(?=\s|\x01|\Z)"), _sentence_lost),
-    Way("first_sentence", 2, pattern(r"(?<=\x01)([A-Z][^.!?\x01]{15,260}[.!?](?: |\n))(?=[A-Z])"), _sentence_lost),
+    Subtype("sentence", 5, pattern(r"[.!?]((?: |\n)[A-Z][^.!?\x01]{15,260}[.!?])(?=\s|\x01|\Z)"), _sentence_lost),
+    Subtype("first_sentence", 2, pattern(r"(?<=\x01)([A-Z][^.!?\x01]{15,260}[.!?](?: |\n))(?=[A-Z])"), _sentence_lost),
     does="lacks a detail that the reader needs: an aside, a condition, a clause, a sentence",
     example=("Run it, unless you have no network. It starts.", "Run it. It starts."),
     recoverable="D",

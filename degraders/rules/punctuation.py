@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.lexicon import mapping
-from degraders.registry import Fault, Place, Way, degrader_of, pattern, regions
+from degraders.registry import Fault, Place, Subtype, pattern, regions, register_degrader
 from degraders.rules.context import (
     BASE_OF_ING,
     BASE_OF_THIRD,
@@ -17,7 +17,7 @@ from degraders.rules.context import (
     FUNCTION,
     NOUNS,
     At,
-    rule_way,
+    rule_subtype,
     word_set,
 )
 from degraders.text.document import BLOCK, Unit
@@ -42,9 +42,9 @@ class _Slip:
         return Fault((Edit(start, end, wrong),))
 
 
-def _slip(name: str, share: float, where: str, *becomes: str, over: str = "body") -> Way:
+def _slip(name: str, share: float, where: str, *becomes: str, over: str = "body") -> Subtype:
     """A way of spoiling a mark: what a pattern's first group may become."""
-    return Way(name, share, pattern(where, over=over), _Slip(becomes))
+    return Subtype(name, share, pattern(where, over=over), _Slip(becomes))
 
 
 _OPENERS = (
@@ -88,7 +88,7 @@ def _quotes_lost(place: Place, draw: Draw) -> Fault | None:
     return Fault((Edit(*match.span(1), ""), Edit(*match.span(3), "")))
 
 
-degrader_of(
+register_degrader(
     "grammar.punctuation",
     _slip("comma_after_opener", 8, rf"(?:{_OPENERS})(,)(?=\s)", ""),
     _slip(
@@ -132,14 +132,14 @@ degrader_of(
     _slip("possessive_lost", 3, r"(['’]s)(?<=[a-z]{3}['’]s)(?<!(?:that|here|what).s)(?= [a-z])", "", over="prose"),
     _slip("apostrophe_added", 2, r"[A-Z](?<!\w.)[A-Z]{1,4}()(?=s\b)", "'"),
     _slip("apostrophe_turned", 4, r"(’)(?<=[A-Za-z]’)(?=[a-z])", "'", over="prose"),
-    Way("quotes_single", 2, pattern(r"\"([^\"\x01\n]{2,40})\"(?!\w)"), _quotes_single),
+    Subtype("quotes_single", 2, pattern(r"\"([^\"\x01\n]{2,40})\"(?!\w)"), _quotes_single),
     _slip("quote_lost", 3, r"[\"“](?<![^\s\x01(].)[^\"“”\x01]{2,30}([\"”])(?!\w)", ""),
     _slip("quote_lost_first", 2, r"([\"“])(?<![^\s\x01(].)[^\"“”\x01]{2,30}[\"”](?!\w)", ""),
     _slip("bracket_lost", 5, r"\((?<=\s.)[^()\x01]{3,80}(\))", "", "", "))"),
     _slip("bracket_lost_first", 2, r"(\()(?<=\s.)[^()\x01]{3,80}\)", ""),
     _slip("space_added", 2, r"(?<=[a-z])()(?=[,.:?!][\s\x01])", " "),
     _slip("space_lost", 4, r"[,.]( )(?<=[a-z]{3}..)(?=[A-Za-z][a-z])", ""),
-    Way("quotes_lost", 3, pattern(r"([\"“])([^\"“”\x01]{2,40})([\"”])(?!\w)"), _quotes_lost),
+    Subtype("quotes_lost", 3, pattern(r"([\"“])([^\"“”\x01]{2,40})([\"”])(?!\w)"), _quotes_lost),
     does="a comma, full stop, colon, hyphen, apostrophe, quote or bracket lost, added or swapped; stray spaces",
     example=("If it fails, you can try again.", "If it fails you can try again."),
     recoverable="A",
@@ -221,15 +221,15 @@ def _heading_case(place: Place, draw: Draw) -> Fault | None:
     return Fault((Edit(start, start + len(text), wrong),)) if sure else None
 
 
-degrader_of(
+register_degrader(
     "grammar.capitalisation",
-    rule_way("name", 5, _PRODUCTS, _product, exact=True),
-    rule_way("sentence_start", 3, {word.capitalize() for word in _PLAIN - {"i"}}, _sentence_start, exact=True),
-    rule_way("name_lower", 4, _CAPITALISED, _name_lowered, class_="B"),
-    rule_way("noun_raised", 3, {word for word in NOUNS - FUNCTION if len(word) >= 4}, _random_capital, exact=True),
-    rule_way("after_colon", 1, _PLAIN - {"i"}, _item_start, exact=True),
-    rule_way("shouted", 1, word_set("not must never always only important all required"), _shouted, exact=True),
-    Way("heading", 4, regions("heading"), _heading_case),
+    rule_subtype("name", 5, _PRODUCTS, _product, exact=True),
+    rule_subtype("sentence_start", 3, {word.capitalize() for word in _PLAIN - {"i"}}, _sentence_start, exact=True),
+    rule_subtype("name_lower", 4, _CAPITALISED, _name_lowered, class_="B"),
+    rule_subtype("noun_raised", 3, {word for word in NOUNS - FUNCTION if len(word) >= 4}, _random_capital, exact=True),
+    rule_subtype("after_colon", 1, _PLAIN - {"i"}, _item_start, exact=True),
+    rule_subtype("shouted", 1, word_set("not must never always only important all required"), _shouted, exact=True),
+    Subtype("heading", 4, regions("heading"), _heading_case),
     does="a capital lost or added: sentence starts, names (Github), headings, a Noun, a SHOUTED word",
     example=("We use GitHub for it.", "We use Github for it."),
     recoverable="A",

@@ -9,7 +9,7 @@ from itertools import accumulate, compress, count, islice
 
 from degraders.draw import Draw
 from degraders.edits import Edit
-from degraders.lexicon import like, mapping, tags
+from degraders.lexicon import mapping, match_case, tags
 from degraders.registry import Fault, Place, degrader, words
 from degraders.text.document import Unit, Words
 
@@ -165,7 +165,7 @@ def _may_slip(text: str) -> bool:
 
 def _is_slip(bad: str, good: str, unit: Unit) -> bool:
     """Whether a bad word is clearly no word: unknown, and no other inflection of the good one."""
-    if bad == good or bad in _KNOWN or bad in _ALSO_WORDS or len(bad) < 3 or unit.mentions(bad):
+    if bad == good or bad in _KNOWN or bad in _ALSO_WORDS or len(bad) < 3 or unit.find_token(bad):
         return False
     if good.startswith(bad):
         return _SAFE_WITHOUT_END.search(good) is not None
@@ -205,8 +205,8 @@ def _slip_of(text: str, unit: Unit, draw: Draw) -> str | None:
     good = text.lower()
     zones = _zones(len(good))
     for _ in range(8):
-        slip = draw.weighted(_SLIPS, _SHARES)
-        bad = slip(good, draw.weighted(range(len(good)), zones), draw)
+        slip = draw.weighted_choice(_SLIPS, _SHARES)
+        bad = slip(good, draw.weighted_choice(range(len(good)), zones), draw)
         if bad and _is_slip(bad, good, unit):
             return bad
     return None
@@ -215,7 +215,7 @@ def _slip_of(text: str, unit: Unit, draw: Draw) -> str | None:
 def _replace(found: Words, at: int, word: str) -> Fault:
     """Another word, in lower case, for that of the text."""
     start, text = found.starts[at], found.texts[at]
-    return Fault((Edit(start, start + len(text), like(word, text)),))
+    return Fault((Edit(start, start + len(text), match_case(word, text)),))
 
 
 @degrader(
@@ -237,7 +237,7 @@ def misspell_common(place: Place, draw: Draw) -> Fault | None:
     at = found.lowers.index(good, place.data)
     bad = _likeliest(_MISSPELLINGS[good], draw)
     seldom = len(good) < 5 and not draw.chance(0.2)
-    if seldom or found.texts[at] not in (good, good.capitalize()) or place.unit.mentions(bad):
+    if seldom or found.texts[at] not in (good, good.capitalize()) or place.unit.find_token(bad):
         return None
     return _replace(found, at, bad)
 
@@ -247,7 +247,7 @@ _RANKS = tuple(accumulate(1 / rank for rank in range(1, 40)))
 
 def _likeliest(forms: Sequence[str], draw: Draw) -> str:
     """One of the forms, the earlier in the list the likelier."""
-    return draw.weighted(forms, _RANKS[: len(forms)])
+    return draw.weighted_choice(forms, _RANKS[: len(forms)])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -329,7 +329,7 @@ _RUN_TOGETHER = frozenset("of in to on for at by is with from and or be".split()
     weight=2,
 )
 def word_boundary(place: Place, draw: Draw) -> Fault | None:
-    vocabulary, slip = draw.weighted(_BOUNDARY_SLIPS, _BOUNDARY_SHARES)
+    vocabulary, slip = draw.weighted_choice(_BOUNDARY_SLIPS, _BOUNDARY_SHARES)
     found = (slip(place.unit, at, draw) for at in islice(_onwards(place, vocabulary), 6))
     return next((fault for fault in found if fault), None)
 
@@ -337,7 +337,7 @@ def word_boundary(place: Place, draw: Draw) -> Fault | None:
 def _twice(unit: Unit, at: int, draw: Draw) -> Fault | None:
     """`the` → `the the`, and now and then the word after it."""
     found = unit.words
-    if found.joined[at] and draw.chance(0.2):
+    if found.adjacent[at] and draw.chance(0.2):
         at += 1
     text = found.texts[at]
     if not text.islower() or found.lowers[at] in found.lowers[max(0, at - 1) : at] + found.lowers[at + 1 : at + 2]:
@@ -352,14 +352,14 @@ def _phrase_joined(unit: Unit, at: int, draw: Draw) -> Fault | None:
         end = start + len(phrase)
         text, after = prose[start:end], prose[end : end + 1]
         if text.lower().replace("\n", " ") == phrase and not after.isalnum() and after not in ("-", "_"):
-            return Fault((Edit(start, end, like(_likeliest(wrong, draw), text)),))
+            return Fault((Edit(start, end, match_case(_likeliest(wrong, draw), text)),))
     return None
 
 
 def _glued(unit: Unit, at: int, draw: Draw) -> Fault | None:
     """`in the` → `inthe`."""
     found = unit.words
-    if not found.joined[at] or not (found.texts[at] + found.texts[at + 1]).islower():
+    if not found.adjacent[at] or not (found.texts[at] + found.texts[at + 1]).islower():
         return None
     start, glued = found.starts[at], found.texts[at] + found.texts[at + 1]
     end = found.starts[at + 1] + len(found.texts[at + 1])

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from degraders.draw import Draw
 from degraders.edits import Edit
-from degraders.lexicon import like, lowered, mapping, phrases
+from degraders.lexicon import lower_first, mapping, match_case, phrases
 from degraders.registry import Fault, Place, degrader, places, regions
 from degraders.text.document import Region, Unit
 from degraders.text.sentences import sentences
@@ -50,7 +50,7 @@ def blocks(unit: Unit) -> list[Region]:
 
 def direct_items(unit: Unit, outer: Region) -> list[Region]:
     """The items of a list that are not items of a list inside it."""
-    return [item for item in unit.doc.within("item", outer.start, outer.end) if item.depth == outer.depth + 1]
+    return [item for item in unit.doc.regions_within("item", outer.start, outer.end) if item.depth == outer.depth + 1]
 
 
 def is_prose(unit: Unit, block: Region) -> bool:
@@ -111,7 +111,7 @@ def paragraphs(place: Place, draw: Draw) -> str | Fault:
     unit, block = place.unit, place.data
     if not block:
         return draw.choice((" ", unit.doc.newline))
-    marked = unit.of("emphasis", "strong", "link")
+    marked = unit.regions_of("emphasis", "strong", "link")
     edits = [
         Edit(left[1], right[0], unit.doc.newline * 2)
         for left, right in pairwise(sentences(unit, block.start, block.end))
@@ -122,7 +122,7 @@ def paragraphs(place: Place, draw: Draw) -> str | Fault:
 
 def _steps(unit: Unit) -> Iterator[tuple[int, int, tuple[Region, Region]]]:
     """Two neighbouring items of an ordered list."""
-    for steps in unit.of("list"):
+    for steps in unit.regions_of("list"):
         if steps.info == "ordered":
             for left, right in pairwise(direct_items(unit, steps)):
                 yield left.inner_start, right.inner_end, (left, right)
@@ -214,7 +214,7 @@ def _repeatable(unit: Unit, start: int, end: int, outermost: bool) -> bool:
         return False
     if said.count('"') % 2 or said.count("(") != said.count(")"):
         return False
-    marked = unit.of("emphasis", "strong", "link")
+    marked = unit.regions_of("emphasis", "strong", "link")
     return not any(
         mark.start < end and start < mark.end and not start <= mark.start <= mark.end <= end for mark in marked
     )
@@ -249,7 +249,7 @@ def _reworded(text: str, draw: Draw) -> str:
     if not found or draw.chance(0.4):
         return text
     match = draw.choice(found)
-    other = like(draw.choice(_REWORDINGS[match[0].lower()]), match[0])
+    other = match_case(draw.choice(_REWORDINGS[match[0].lower()]), match[0])
     return text[: match.start()] + other + text[match.end() :]
 
 
@@ -365,7 +365,7 @@ def bloat(place: Place, draw: Draw) -> str | None:
 def _name_in(unit: Unit, block: Region, draw: Draw) -> str | None:
     """An identifier of the paragraph, with its code marks."""
     text = unit.doc.text
-    spans = unit.doc.within("code_span", block.start, block.end)
+    spans = unit.doc.regions_within("code_span", block.start, block.end)
     names = [s for s in spans if _IDENTIFIER.fullmatch(text, s.inner_start, s.inner_end)]
     drawn = draw.choice(names) if names else None
     return text[drawn.start : drawn.end] if drawn else None
@@ -385,5 +385,5 @@ def _topic(unit: Unit, at: int) -> str:
         title = unit.doc.text[headings[-1].inner_start : headings[-1].inner_end].strip()
     first, space, rest = title.partition(" ")
     if _GERUND.fullmatch(title) or (_NOUN.fullmatch(title) and (title.endswith("ing") or title.lower() in unit.text)):
-        return lowered(first) + space + rest
+        return lower_first(first) + space + rest
     return f'"{title}"' if _TITLE.fullmatch(title) else ""

@@ -143,7 +143,7 @@ def _hedged_sentence(place: Place, right: str, draw: Draw) -> Fault | None:
         if place.unit.doc.body[place.start] != place.text[0] or not _is_long(place):
             return None
         hedge_ = draw.choice(_COMMON_HEDGES if draw.chance(0.5) else _HEDGES)
-        text = f"{hedge_} {lexicon.lowered(place.text)}"
+        text = f"{hedge_} {lexicon.lower_first(place.text)}"
     else:
         return None
     return Fault((Edit(place.start, place.end, text),))
@@ -328,7 +328,7 @@ def chatty(place: Place, draw: Draw) -> Fault | None:
     if isinstance(found, int):
         return _greeted(place, draw)
     if not isinstance(found, Found):
-        ending = draw.weighted(("!", "!!", "!!!", f". {draw.choice(_CHEERS)}"), (2, 5, 6, 12))
+        ending = draw.weighted_choice(("!", "!!", "!!!", f". {draw.choice(_CHEERS)}"), (2, 5, 6, 12))
         return Fault((Edit(place.start, place.end, ending),))
     if found.left in ("very", "so", "more", "most", "not"):
         return None
@@ -340,5 +340,5 @@ def _greeted(place: Place, draw: Draw) -> Fault | None:
     if left_of(place.unit.doc.body, place.start) != STOP or not _is_long(place):
         return None
     greeting = draw.choice(_GREETINGS)
-    word = place.text if greeting[-1] in ".!?:" else lexicon.lowered(place.text)
+    word = place.text if greeting[-1] in ".!?:" else lexicon.lower_first(place.text)
     return Fault((Edit(place.start, place.end, f"{greeting} {word}"),))

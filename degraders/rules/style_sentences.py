@@ -95,7 +95,7 @@ def _joined(place: Place, head: str, tail: str, draw: Draw) -> str | None:
     imperative = lower in _VERBS and fits("verb-base", lower, STOP, right_of(place.unit.doc.body, place.end))
     if gap.strip(" \t\r\n>") or (lower not in _STARTERS and not imperative):
         return None
-    gap, word = gap if gap.strip(" ") else " ", lexicon.lowered(word)
+    gap, word = gap if gap.strip(" ") else " ", lexicon.lower_first(word)
     if imperative:
         return f" and{gap}then {word}" if _opens_with_verb(head) else f", so{gap}{word}"
     if lower in _CONNECTED:
@@ -106,7 +106,7 @@ def _joined(place: Place, head: str, tail: str, draw: Draw) -> str | None:
     finite = follows is not None and (follows[1] in _THIRD or follows[1] in MODALS)
     if lower in ("it", "this", "that") and finite and draw.chance(0.6):
         return f",{gap}which"
-    joint = draw.weighted((", and", " and", " -", ", so"), (5, 9, 10, 13 if lower in _CONSEQUENCES else 10))
+    joint = draw.weighted_choice((", and", " and", " -", ", so"), (5, 9, 10, 13 if lower in _CONSEQUENCES else 10))
     return f"{joint}{gap}{word}"
 
 
@@ -236,7 +236,7 @@ def person_tense(place: Place, draw: Draw) -> str | Fault | None:
         return _other_subject(place, word, draw)
     if word in _SHIFTED:
         shifted = draw.choice(_SHIFTED[word])
-        return lexicon.like(shifted.replace("'", "’" if "’" in place.text else "'"), place.text)
+        return lexicon.match_case(shifted.replace("'", "’" if "’" in place.text else "'"), place.text)
     return _future(place, word)
 
 
@@ -303,7 +303,7 @@ def _agreeing(
 
 
 def _swapped(place: Place, end: int, text: str) -> Fault:
-    return Fault((Edit(place.start, end, lexicon.like(text, place.text)),))
+    return Fault((Edit(place.start, end, lexicon.match_case(text, place.text)),))
 
 
 # Pronouns
@@ -351,7 +351,7 @@ def ambiguous_pronoun(place: Place, draw: Draw) -> Fault | None:
     if not _in_its_place(previous, match[2], plural) or not _other_nouns(unit, place.start, noun, plural):
         return None
     pronoun = draw.choice(_PRONOUNS[plural or noun in _PEOPLE, match[2] is not None])
-    edit = Edit(place.start, match.end(), lexicon.like(pronoun, place.text))
+    edit = Edit(place.start, match.end(), lexicon.match_case(pronoun, place.text))
     evidence = _antecedent(unit, match.start(1), match.end())
     return Fault((edit,), evidence=evidence) if evidence else Fault((edit,), recoverable="D")
 
@@ -374,6 +374,10 @@ def _other_nouns(unit: Unit, at: int, noun: str, plural: bool) -> bool:
 def _antecedent(unit: Unit, start: int, end: int) -> tuple[int, int] | None:
     """Where the same name stands last before [start, end)."""
     name = unit.doc.text[start:end]
-    found = unit.mentions(name) if INLINE in unit.doc.prose[start:end] else unit.said(" ".join(name.lower().split()))
+    found = (
+        unit.find_token(name)
+        if INLINE in unit.doc.prose[start:end]
+        else unit.find_phrase(" ".join(name.lower().split()))
+    )
     before = [at for at in found if at + len(name) <= start]
     return (before[-1], before[-1] + len(name)) if before else None

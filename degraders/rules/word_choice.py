@@ -7,7 +7,7 @@ import re
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.lexicon import mapping, phrases, tags
-from degraders.registry import Fault, Place, Way, degrader_of, pattern, words
+from degraders.registry import Fault, Place, Subtype, pattern, register_degrader, words
 from degraders.rules.context import (
     BASE_OF_ING,
     BASE_OF_PARTICIPLE,
@@ -19,7 +19,7 @@ from degraders.rules.context import (
     NOUNS,
     PREPOSITIONS,
     At,
-    rule_way,
+    rule_subtype,
     word_set,
 )
 from degraders.rules.wording import Found, occurs_elsewhere, replaced, wordings
@@ -127,18 +127,18 @@ _START = re.compile(
     r"(?:(?<=\x01)|(?<=[.!?] ))(?:The|This|These|It|You|We|If|A|An|In|To|When|Both|For|All|There)\b(?= [a-z\x00])"
 )
 
-degrader_of(
+register_degrader(
     "style.word_choice",
-    Way("synonym", 4, wordings(mapping("synonyms"), tags("synonyms")), _near),
-    rule_way("related", 5, _RELATED, _related),
-    rule_way("modifier_lost", 3, NOUNS - FUNCTION, _modifier_lost),
-    rule_way("head_lost", 3, NOUNS - FUNCTION, _head_lost),
-    rule_way("adverb_lost", 2, _ADVERBS, _adverb_lost),
-    rule_way("qualifier_lost", 2, _QUALIFIERS, _qualifier_lost),
-    rule_way("verb_padded", 2, MODALS | word_set("to you we they it which that"), _verb_padded, class_="A"),
-    rule_way("noun_padded", 2, DETERMINERS | PREPOSITIONS, _noun_padded, class_="A"),
-    Way("end_padded", 1, pattern(r"(?<=[a-z\x00])(?=\.(?:\s|\x01|\Z))"), _end_padded, "A"),
-    Way("start_padded", 1, pattern(_START.pattern), _start_padded, "A"),
+    Subtype("synonym", 4, wordings(mapping("synonyms"), tags("synonyms")), _near),
+    rule_subtype("related", 5, _RELATED, _related),
+    rule_subtype("modifier_lost", 3, NOUNS - FUNCTION, _modifier_lost),
+    rule_subtype("head_lost", 3, NOUNS - FUNCTION, _head_lost),
+    rule_subtype("adverb_lost", 2, _ADVERBS, _adverb_lost),
+    rule_subtype("qualifier_lost", 2, _QUALIFIERS, _qualifier_lost),
+    rule_subtype("verb_padded", 2, MODALS | word_set("to you we they it which that"), _verb_padded, class_="A"),
+    rule_subtype("noun_padded", 2, DETERMINERS | PREPOSITIONS, _noun_padded, class_="A"),
+    Subtype("end_padded", 1, pattern(r"(?<=[a-z\x00])(?=\.(?:\s|\x01|\Z))"), _end_padded, "A"),
+    Subtype("start_padded", 1, pattern(_START.pattern), _start_padded, "A"),
     does="a word that is near the right one, a word lost, or a word too much",
     example=("Call the function. The function returns.", "Call the method. The function returns."),
     recoverable="B",
@@ -238,7 +238,7 @@ def _rewritten(place: Place, draw: Draw) -> Fault | None:
     """Half a sentence rewritten in a hurry: of a run of words some changed for near ones, adverbs and the like gone."""
     found, first = place.unit.words, place.data
     last = first
-    while last - first < _RUN and found.joined[last]:
+    while last - first < _RUN and found.adjacent[last]:
         last += 1
     length = last - first + 1
     if length < 4 or found.texts[first][0].isupper():
@@ -277,23 +277,23 @@ def _another_wording(word: str, draw: Draw) -> str:
 _NEAR_SMALL = mapping("small_words", "near")
 _PARTS = "|".join(re.escape(part) for part in _PARTED)
 
-degrader_of(
+register_degrader(
     "style.rewording",
-    Way("other", 5, wordings(_REWORDINGS, _REWORDING_TAGS), _reworded),
-    Way("turned", 3, wordings(_TURNED), _reworded),
-    Way("plain", 5, wordings(mapping("plain_rewordings"), tags("plain_rewordings")), _reworded),
-    Way("of_phrase", 2, pattern(r"\bthe ([a-z]+) of the ([a-z]+)(?=[ ,.;:)\x01])"), _of_phrase),
-    rule_way("compound", 2, word_set("the this"), _compound),
-    rule_way("relative_short", 2, word_set("that which"), _relative_shortened),
-    rule_way("relative_long", 2, BASE_OF_PARTICIPLE.keys() | BASE_OF_ING.keys(), _relative_drawn_out),
-    Way(
+    Subtype("other", 5, wordings(_REWORDINGS, _REWORDING_TAGS), _reworded),
+    Subtype("turned", 3, wordings(_TURNED), _reworded),
+    Subtype("plain", 5, wordings(mapping("plain_rewordings"), tags("plain_rewordings")), _reworded),
+    Subtype("of_phrase", 2, pattern(r"\bthe ([a-z]+) of the ([a-z]+)(?=[ ,.;:)\x01])"), _of_phrase),
+    rule_subtype("compound", 2, word_set("the this"), _compound),
+    rule_subtype("relative_short", 2, word_set("that which"), _relative_shortened),
+    rule_subtype("relative_long", 2, BASE_OF_PARTICIPLE.keys() | BASE_OF_ING.keys(), _relative_drawn_out),
+    Subtype(
         "purpose",
         1,
         pattern(r"(?:(?<=[\x01])|(?<=\. ))(?:If you want to|In order to|If you need to|To)(?= [a-z])"),
         _purpose,
     ),
-    Way("rewritten", 4, words(NOUNS | FORMS.keys() | FUNCTION), _rewritten),
-    Way("joined", 3, pattern(rf"(?<=[a-z)\x00])(?:{_PARTS})(?=[a-z\x00])"), _sentences_joined),
+    Subtype("rewritten", 4, words(NOUNS | FORMS.keys() | FUNCTION), _rewritten),
+    Subtype("joined", 3, pattern(rf"(?<=[a-z)\x00])(?:{_PARTS})(?=[a-z\x00])"), _sentences_joined),
     does="says a phrase in other, no better words, or joins what stood apart",
     example=("There are a number of settings.", "There are several settings."),
     recoverable="B",

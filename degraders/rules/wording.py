@@ -114,16 +114,16 @@ class wordings:
     def pick(self, unit: Unit, draw: Draw) -> Place | None:
         lowers = unit.words.lowers
         begin = draw.below(len(lowers))
-        if self in unit.found:
+        if self in unit.place_cache:
             return None
         wanted: Collection[str] = self._by_first
         if self._times > 1:
             wanted = {word for word, times in Counter(lowers).items() if times >= self._times and word in wanted}
-        for index in unit.words.standing(wanted, begin) if wanted else ():
+        for index in unit.words.indices_in(wanted, begin) if wanted else ():
             found = self._fitting(unit, index)
             if found:
                 return Place(unit, found.start, found.end, unit.doc.text[found.start : found.end], found)
-        unit.found[self] = []  # there is none: no later variant need search again
+        unit.place_cache[self] = []  # there is none: no later variant need search again
         return None
 
     def _fitting(self, unit: Unit, index: int) -> Found | None:
@@ -187,7 +187,7 @@ def replaced(place: Place, start: int, end: int, bad: str) -> Edit | None:
     good = unit.doc.text[start:end]
     if "\n" in good or (good.isupper() and len(good) > 1 and bad[0].islower()):
         return None
-    new = lexicon.like(bad, good)
+    new = lexicon.match_case(bad, good)
     article = _ARTICLE.search(unit.doc.prose, max(unit.start, start - 4), start)
     if not article:
         return Edit(start, end, new)
@@ -205,7 +205,7 @@ def sounds_like_vowel(word: str) -> bool:
 def occurs_elsewhere(unit: Unit, phrase: str, start: int, end: int) -> tuple[int, int] | None:
     """The occurrence of a wording that stands nearest before [start, end), else after it."""
     phrase = " ".join(phrase.lower().split())
-    found = unit.said(phrase)
+    found = unit.find_phrase(phrase)
     before = [at for at in found if at + len(phrase) < start]
     after = [at for at in found if at > end]
     at = before[-1] if before else after[0] if after else None

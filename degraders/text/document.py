@@ -63,15 +63,15 @@ class lazy(Generic[T]):
 class Words(NamedTuple):
     """The plain words of a prose: never part of an identifier, a path, a flag or a file name. Equal lists.
 
-    `joined` says whether nothing but white space stands between a word and the next.
+    `adjacent` says whether only white space stands between a word and the next one.
     """
 
     starts: list[int]
     texts: list[str]
     lowers: list[str]
-    joined: list[bool]
+    adjacent: list[bool]
 
-    def standing(self, vocabulary: Container[str], begin: int, *, exact: bool = False) -> Iterator[int]:
+    def indices_in(self, vocabulary: Container[str], begin: int, *, exact: bool = False) -> Iterator[int]:
         """The numbers of the words in a vocabulary (of lower-case words unless `exact`), from `begin` on and round."""
         forms, known = self.texts if exact else self.lowers, vocabulary.__contains__
         return chain(
@@ -106,7 +106,7 @@ class Document:
         first = self.text.find("\n")
         return "\r\n" if first > 0 and self.text[first - 1] == "\r" else "\n"
 
-    def within(self, kind: str, start: int, end: int) -> list[Region]:
+    def regions_within(self, kind: str, start: int, end: int) -> list[Region]:
         """The regions of a kind that lie wholly in [start, end)."""
         regions = self.regions.get(kind)
         if not regions:
@@ -127,7 +127,7 @@ class Document:
             last += 1
         return protected[first:last]
 
-    def survives(self, start: int, end: int, text: str, touches: Collection[str]) -> bool:
+    def keeps_protected(self, start: int, end: int, text: str, touches: Collection[str]) -> bool:
         """Whether the protected text in [start, end), but for the kinds in `touches`, stands whole in `text`."""
         kept: Counter[str] | None = None
         for left, right, kind in self.protected_in(start, end):
@@ -140,7 +140,7 @@ class Document:
         return kept is None or all(text.count(piece) >= times for piece, times in kept.items())
 
     @lazy
-    def english(self) -> bool:
+    def is_english(self) -> bool:
         """Whether the prose reads as English: a common function word in twelve words, or too short to tell."""
         words = self.prose[:1500].lower().split()
         return len(words) < 20 or sum(word in _STOP_WORDS for word in words) * 12 >= len(words)
@@ -149,7 +149,7 @@ class Document:
 class Unit:
     """A stretch of a document that becomes the good side of records; offsets stay those of the document.
 
-    `found` keeps, by finder, the places that a slow search has found.
+    `place_cache` keeps the results of slow searches, by finder.
     """
 
     def __init__(self, doc: Document, index: int, start: int, end: int, context: str) -> None:
@@ -158,7 +158,7 @@ class Unit:
         self.start = start
         self.end = end
         self.context = context
-        self.found: dict[object, list[tuple[int, int, Any]]] = {}
+        self.place_cache: dict[object, list[tuple[int, int, Any]]] = {}
 
     @lazy
     def text(self) -> str:
@@ -175,10 +175,10 @@ class Unit:
         pieces = WORD.split(self.doc.prose[self.start : self.end])
         starts = list(accumulate(map(len, pieces[:-1]), initial=self.start))
         texts = pieces[1::2]
-        joined = list(map(_WHITE.__contains__, pieces[2::2]))
-        if joined:
-            joined[-1] = False
-        return Words(starts[1::2], texts, list(map(str.lower, texts)), joined)
+        adjacent = list(map(_WHITE.__contains__, pieces[2::2]))
+        if adjacent:
+            adjacent[-1] = False
+        return Words(starts[1::2], texts, list(map(str.lower, texts)), adjacent)
 
     @lazy
     def vocabulary(self) -> frozenset[str]:
@@ -200,25 +200,25 @@ class Unit:
         return frozenset(kinds)
 
     @lazy
-    def spoken(self) -> str:
+    def lower_prose(self) -> str:
         """The prose in lower case, with spaces for line breaks; as it stands if its length would change."""
         prose = self.doc.prose[self.start : self.end]
         lower = prose.lower()
         return (lower if len(lower) == len(prose) else prose).replace("\n", " ").replace("\r", " ")
 
-    def said(self, phrase: str) -> list[int]:
+    def find_phrase(self, phrase: str) -> list[int]:
         """Where a phrase (lower case, single spaces) stands in the prose, whole, over line breaks too."""
-        return [self.start + at for at in _whole(self.spoken, phrase, 0, len(self.spoken))]
+        return [self.start + at for at in _whole(self.lower_prose, phrase, 0, len(self.lower_prose))]
 
-    def mentions(self, token: str) -> list[int]:
+    def find_token(self, token: str) -> list[int]:
         """Where a token stands whole in the text, in code too: no letter, digit or underscore beside it."""
         return _whole(self.doc.text, token, self.start, self.end)
 
-    def of(self, *kinds: str) -> list[Region]:
+    def regions_of(self, *kinds: str) -> list[Region]:
         """The unit's regions of these kinds, in order."""
         if len(kinds) == 1:
-            return self.doc.within(kinds[0], self.start, self.end)
-        return sorted(region for kind in kinds for region in self.doc.within(kind, self.start, self.end))
+            return self.doc.regions_within(kinds[0], self.start, self.end)
+        return sorted(region for kind in kinds for region in self.doc.regions_within(kind, self.start, self.end))
 
 
 def _whole(text: str, token: str, start: int, end: int) -> list[int]:

@@ -53,7 +53,7 @@ def _divisible(doc: Document, max_chars: int) -> list[Region]:
     out: list[Region] = []
     for block in doc.blocks:
         items = (
-            doc.within("item", block.start, block.end)
+            doc.regions_within("item", block.start, block.end)
             if block.kind == "list" and block.end - block.start > max_chars
             else []
         )

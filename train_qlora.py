@@ -408,7 +408,7 @@ def facts_of(
 ) -> list[tuple[str, str]]:
     """What the run came to, for the closing table, the model card and the manifest."""
     chosen, steps = prepared.chosen, log.steps()
-    used = f"{len(chosen.train):,} to train, {len(chosen.validation):,} to validate ({chosen.how})"
+    used = f"{len(chosen.train):,} to train, {len(chosen.validation):,} to validate ({chosen.basis})"
     tokens = sum(row["tokens"] for row in steps)
     rows = [
         ("pairs", f"{chosen.read:,} read: {used}"),

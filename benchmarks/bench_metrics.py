@@ -28,8 +28,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from degraders.catalogue import all_degraders  # noqa: E402
-from degraders.dataset.pairs import Pair, align_spans, restore_good  # noqa: E402
+from degraders.dataset.pairs import Pair, align_spans  # noqa: E402
 from degraders.dataset.sources import FORMAT_BY_ENDING  # noqa: E402
+from degraders.edits import restore  # noqa: E402
 from degraders.engine import Degradation, Plan  # noqa: E402
 from degraders.text.parse import parse  # noqa: E402
 from degraders.text.units import divide  # noqa: E402
@@ -79,7 +80,7 @@ def stretches(text: str, words: int) -> list[str]:
 
 def answer(pair: Pair, draw: random.Random, *, change: bool) -> str:
     """The bad text with each error repaired or not, and one word changed if `change`."""
-    text = restore_good(pair.bad, [span for span in pair.spans if draw.choice((False, True))])
+    text = restore(pair.bad, [span.repair for span in pair.spans if draw.choice((False, True))])
     words = list(re.finditer(r"[a-z]{3,}", text))
     if not change or not words:
         return text

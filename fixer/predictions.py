@@ -6,15 +6,14 @@ with the same signature goes on where it stopped; one with another is refused, s
 
 from __future__ import annotations
 
-import csv
-import gzip
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
+from degraders.dataset.jsonl import read_csv_rows, read_rows
 from degraders.dataset.pairs import Pair
 from degraders.errors import UserError
 from degraders.files import lock_file, write_text
@@ -143,7 +142,9 @@ def read_predictions(path: Path, pairs: Sequence[Pair], *, field: str = "predict
 
     Rows are found by their `id`; where no row has one, they are as many as the pairs and in their order.
     """
-    rows = [_answer(f"{path}:{number}", row, field) for number, row in _rows(path)]
+    read = read_csv_rows if path.name.lower().endswith(".csv") else read_rows
+    numbered = read(path, hint="write one object with id and prediction on each line")
+    rows = [_answer(f"{path}:{number}", row, field) for number, row in numbered]
     if not any(name for name, _ in rows):
         if len(rows) != len(pairs):
             raise UserError(f"{path}: {len(rows)} answers without ids to {len(pairs)} pairs; give each row an id")
@@ -167,28 +168,3 @@ def _answer(where: str, row: Any, field: str) -> tuple[str, str]:
         known = ", ".join(map(str, row)) if isinstance(row, dict) else "no fields"
         raise UserError(f'{where}: field "{field}" is missing; it has {known} (--prediction_field names another)')
     return str(row.get("id") or row.get("_id") or ""), text
-
-
-def _rows(path: Path) -> Iterator[tuple[int, Any]]:
-    """The rows of a file with their lines, from 1."""
-    try:
-        if path.name.lower().endswith(".csv"):
-            yield from _csv_rows(path)
-            return
-        opener: Any = gzip.open if path.suffix == ".gz" else open
-        with opener(path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.isspace():
-                    yield number, orjson.loads(line)
-    except (orjson.JSONDecodeError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: neither JSONL nor CSV ({error}); one object with id and prediction a line") from error
-    except (OSError, EOFError) as error:
-        raise UserError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[int, Any]]:
-    csv.field_size_limit(1 << 27)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        for row in reader:
-            yield reader.line_num, row

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from degraders.dataset.pairs import Pair, Span, restore_good
+from degraders.dataset.pairs import Pair, Span
+from degraders.edits import restore
 from degraders.errors import UserError
 from degraders.files import write_text
 
@@ -170,8 +171,8 @@ def _edits(text: str, spans: Sequence[Span]) -> list[tuple[str, str, str]]:
 
 def _righted(text: str, start: int, end: int, spans: Sequence[Span]) -> tuple[str, str]:
     """[start, end) of the text with the errors put right, and their labels."""
-    inside = [span._replace(start=span.start - start, end=span.end - start) for span in spans]
-    return restore_good(text[start:end], inside), ", ".join(sorted({span.label for span in spans} - {""}))
+    repairs = [(span.start - start, span.end - start, span.good) for span in spans]
+    return restore(text[start:end], repairs), ", ".join(sorted({span.label for span in spans} - {""}))
 
 
 def _unique(text: str, start: int, end: int) -> tuple[int, int]:

@@ -33,8 +33,8 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
-from degraders.dataset.pairs import Pair, restore_good
-from degraders.edits import TOKEN, offsets
+from degraders.dataset.pairs import Pair
+from degraders.edits import TOKEN, offsets, restore
 from degraders.text.parse import parse
 from scoring.overlap import codes
 
@@ -211,7 +211,7 @@ def nearest(pair: Pair, prediction: str) -> tuple[list[bool], str]:
 
 
 def _partly_repaired(pair: Pair, chosen: Sequence[bool]) -> str:
-    return restore_good(pair.bad, [span for span, one in zip(pair.spans, chosen, strict=True) if one])
+    return restore(pair.bad, [span.repair for span, one in zip(pair.spans, chosen, strict=True) if one])
 
 
 def _places(pair: Pair, meant: Sequence[bool]) -> list[tuple[int, int]]:

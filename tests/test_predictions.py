@@ -143,6 +143,6 @@ def test_answers_that_do_not_fit_the_pairs(tmp_path: Path, rows: list[object], s
 
 def test_a_file_that_holds_no_answers(tmp_path: Path) -> None:
     (tmp_path / "p.jsonl").write_text("{")
-    for name, said in [("p.jsonl", "neither JSONL nor CSV"), ("q.jsonl", "No such file")]:
+    for name, said in [("p.jsonl", ":1: not JSON"), ("q.jsonl", "No such file")]:
         with pytest.raises(UserError, match=said):
             read_predictions(tmp_path / name, PAIRS)

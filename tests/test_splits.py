@@ -1,4 +1,4 @@
-"""Splits: near-copies stay together, strangers stay apart, and nothing else has a say."""
+"""Splits: near-copies stay together, unrelated texts stay apart, and nothing else changes a split."""
 
 from __future__ import annotations
 
@@ -64,35 +64,35 @@ def split_up(texts: dict[str, str], seed: int = 1) -> SplitAssignment:
 
 
 @pytest.mark.parametrize("kind", NEAR_COPIES)
-def test_near_copies_are_found(kind: str) -> None:
+def test_near_copies_are_recognised(kind: str) -> None:
     for seed in range(20):
-        found = split_up({"a.md": page(seed), "b.md": NEAR_COPIES[kind](page(seed)), "c.md": page(seed + 100)})
-        assert found.exact + found.near == [["a.md", "b.md"]]
-        assert found.splits["a.md"] == found.splits["b.md"]
+        assignment = split_up({"a.md": page(seed), "b.md": NEAR_COPIES[kind](page(seed)), "c.md": page(seed + 100)})
+        assert assignment.exact + assignment.near == [["a.md", "b.md"]]
+        assert assignment.splits["a.md"] == assignment.splits["b.md"]
 
 
-def test_near_copies_of_scripts_without_spaces_are_found() -> None:
+def test_near_copies_in_scripts_without_spaces_are_recognised() -> None:
     rng = random.Random(1)
     clauses = ["".join(chr(rng.randrange(0x4E00, 0x9000)) for _ in range(9)) for _ in range(60)]
     copy = ["新" + clause if i % 10 == 0 else clause for i, clause in enumerate(clauses)]
-    found = split_up({"a.md": "，".join(clauses) + "。", "b.md": "，".join(copy) + "。"})
-    assert found.near == [["a.md", "b.md"]]
+    assignment = split_up({"a.md": "，".join(clauses) + "。", "b.md": "，".join(copy) + "。"})
+    assert assignment.near == [["a.md", "b.md"]]
 
 
-def test_strangers_that_share_boilerplate_stay_apart() -> None:
+def test_unrelated_texts_that_share_boilerplate_stay_apart() -> None:
     licence = page(999, 8)
-    found = split_up({f"{i}.md": page(i) + licence for i in range(60)})
-    assert found.near == []
-    assert found.exact == []
+    assignment = split_up({f"{i}.md": page(i) + licence for i in range(60)})
+    assert assignment.near == []
+    assert assignment.exact == []
 
 
 def test_texts_without_clauses_stay_apart() -> None:
-    found = split_up({"a.md": "1.2", "b.md": "3.4", "c.md": "", "d.md": "no", "e.md": "yes"})
-    assert found.near == []
-    assert found.exact == []
+    assignment = split_up({"a.md": "1.2", "b.md": "3.4", "c.md": "", "d.md": "no", "e.md": "yes"})
+    assert assignment.near == []
+    assert assignment.exact == []
 
 
-def test_exact_duplicates_are_told_from_near_copies() -> None:
+def test_exact_duplicates_are_distinguished_from_near_copies() -> None:
     same, other = page(1), page(2)
     texts = {
         "a.md": same,
@@ -101,25 +101,25 @@ def test_exact_duplicates_are_told_from_near_copies() -> None:
         "d.md": typos(other),
         "e.md": page(3),
     }
-    found = split_up(texts)
-    assert found.exact == [["a.md", "b.md"]]
-    assert found.near == [["c.md", "d.md"]]
+    assignment = split_up(texts)
+    assert assignment.exact == [["a.md", "b.md"]]
+    assert assignment.near == [["c.md", "d.md"]]
 
 
-def test_a_crowd_of_near_copies_is_one_group() -> None:
+def test_many_near_copies_are_one_group() -> None:
     base = page(1, 80)
-    crowd = {f"{i:03}.md": base + page(i + 10, 8) for i in range(150)}
-    assert split_up(crowd).near == [sorted(crowd)]
+    copies = {f"{i:03}.md": base + page(i + 10, 8) for i in range(150)}
+    assert split_up(copies).near == [sorted(copies)]
 
 
-def test_boilerplate_in_a_crowd_is_quick_and_joins_nothing() -> None:
+def test_boilerplate_in_many_documents_is_quick_and_joins_nothing() -> None:
     rng = random.Random(2)
     shared = rng.randbytes(64)
-    marks = [(f"{i:04}", rng.randbytes(8) + shared + rng.randbytes(192)) for i in range(500)]
-    assert assign_splits(marks, FRACTIONS, 1).near == []
+    signatures = [(f"{i:04}", rng.randbytes(8) + shared + rng.randbytes(192)) for i in range(500)]
+    assert assign_splits(signatures, FRACTIONS, 1).near == []
 
 
-MARKS = {
+SIGNATURES = {
     f"{seed}/{kind}.md": near_copy_signature(NEAR_COPIES[kind](page(seed)))
     for seed in range(12)
     for kind in NEAR_COPIES
@@ -127,22 +127,22 @@ MARKS = {
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.permutations(sorted(MARKS)), st.integers(0, 1000))
-def test_order_has_no_say(order: list[str], seed: int) -> None:
-    assert assign_splits([(i, MARKS[i]) for i in order], FRACTIONS, seed) == assign_splits(
-        MARKS.items(), FRACTIONS, seed
+@given(st.permutations(sorted(SIGNATURES)), st.integers(0, 1000))
+def test_order_changes_no_split(order: list[str], seed: int) -> None:
+    assert assign_splits([(i, SIGNATURES[i]) for i in order], FRACTIONS, seed) == assign_splits(
+        SIGNATURES.items(), FRACTIONS, seed
     )
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.sets(st.integers(0, 11)), st.integers(0, 1000))
-def test_other_documents_have_no_say(kept: set[int], seed: int) -> None:
-    some = {doc_id: mark for doc_id, mark in MARKS.items() if int(doc_id.split("/")[0]) in kept}
-    everything = assign_splits(MARKS.items(), FRACTIONS, seed).splits
+def test_other_documents_change_no_split(numbers: set[int], seed: int) -> None:
+    some = {doc_id: signature for doc_id, signature in SIGNATURES.items() if int(doc_id.split("/")[0]) in numbers}
+    everything = assign_splits(SIGNATURES.items(), FRACTIONS, seed).splits
     assert assign_splits(some.items(), FRACTIONS, seed).splits == {doc_id: everything[doc_id] for doc_id in some}
 
 
-def test_fractions_are_kept() -> None:
+def test_splits_have_the_requested_shares() -> None:
     rng = random.Random(3)
     splits = list(assign_splits([(str(i), rng.randbytes(264)) for i in range(4000)], FRACTIONS, 42).splits.values())
     for name, share in zip(SPLITS, FRACTIONS, strict=True):
@@ -150,14 +150,14 @@ def test_fractions_are_kept() -> None:
 
 
 @pytest.mark.parametrize(("fractions", "only"), [((1.0, 0.0, 0.0), "train"), ((0.0, 0.0, 1.0), "test")])
-def test_an_empty_split_gets_nothing(fractions: tuple[float, float, float], only: str) -> None:
+def test_a_split_with_a_share_of_zero_gets_nothing(fractions: tuple[float, float, float], only: str) -> None:
     rng = random.Random(4)
-    marks = [(str(i), rng.randbytes(264)) for i in range(200)]
-    assert set(assign_splits(marks, fractions, 7).splits.values()) == {only}
+    signatures = [(str(i), rng.randbytes(264)) for i in range(200)]
+    assert set(assign_splits(signatures, fractions, 7).splits.values()) == {only}
 
 
-def test_the_seed_has_a_say() -> None:
-    first, second = (assign_splits(MARKS.items(), (0.4, 0.3, 0.3), seed).splits for seed in (1, 2))
+def test_the_seed_changes_the_splits() -> None:
+    first, second = (assign_splits(SIGNATURES.items(), (0.4, 0.3, 0.3), seed).splits for seed in (1, 2))
     assert first != second
 
 
@@ -181,10 +181,10 @@ def test_signature_is_the_same_in_every_process() -> None:
 
 
 def test_signature_is_the_same_on_every_machine() -> None:
-    # A library that hashes otherwise would move documents from one split to another.
-    mark = near_copy_signature(CLAUSES)
-    assert len(mark) == 264
-    assert mark.hex().startswith("69170fc5776e317d4c7c055e1aa1bc1c27c25d8b17abc2b65c0d0aed95ee194c")
+    # A library that hashes differently would move documents from one split to another.
+    signature = near_copy_signature(CLAUSES)
+    assert len(signature) == 264
+    assert signature.hex().startswith("69170fc5776e317d4c7c055e1aa1bc1c27c25d8b17abc2b65c0d0aed95ee194c")
 
 
 @pytest.mark.parametrize("text", ["0.9,0.05,0.05", "1,0,0", " 0.5, 0.25, 0.25 ", "0.3333333,0.3333333,0.3333333"])
@@ -193,6 +193,6 @@ def test_fractions_are_read(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "1", "0.5,0.5", "0.9,0.2,0.1", "1.2,-0.1,-0.1", "a,b,c", "nan,0,1", "inf,0,0"])
-def test_bad_fractions_are_told(text: str) -> None:
+def test_wrong_fractions_are_refused(text: str) -> None:
     with pytest.raises(UserError, match=r"three numbers"):
         parse_fractions(text)

@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 from degraders.errors import UserError
 
 
-def unknown_split(name: str, split: str, splits: Iterable[str]) -> UserError:
-    """What to tell of a split that a data set lacks."""
-    return UserError(f"{name}: no split {split!r}; it has {', '.join(map(repr, splits))} (--hf_split)")
+def read_hub_rows(name: str, split: str, *, option: str) -> Iterator[Mapping[str, Any]]:
+    """The rows of one split of a data set, read one at a time.
 
-
-def open_hub_dataset(name: str) -> Mapping[str, Iterable[Mapping[str, Any]]]:
-    """The splits of a data set, by name; rows are read as they are asked for."""
+    UserError if the data set cannot be read or lacks the split; `option` is the option that reads a file instead.
+    """
     try:
-        datasets = importlib.import_module("datasets")
+        splits = _open_dataset(name)
+        if split not in splits:
+            raise UserError(f"{name}: no split {split!r}; it has {', '.join(map(repr, splits))} (--hf_split)")
+        yield from splits[split]
+    except ConnectionError as error:
+        raise UserError(f"{name}: cannot reach the hub; pass a local directory or {option} FILE") from error
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"{name}: {str(error).strip() or type(error).__name__}") from error
+
+
+def _open_dataset(name: str) -> Mapping[str, Iterable[Mapping[str, Any]]]:
+    """The splits of a data set by name."""
+    try:
+        import datasets  # here, because it takes seconds to import and most runs read files
     except ImportError as error:
         raise UserError(f"{name}: data sets need a package: pip install datasets") from error
-    saved = Path(name)
-    if (saved / "dataset_dict.json").is_file():
+    folder = Path(name)
+    if (folder / "dataset_dict.json").is_file():
         return cast(Mapping[str, Any], datasets.load_from_disk(name))
-    if (saved / "state.json").is_file():
+    if (folder / "state.json").is_file():
         dataset = datasets.load_from_disk(name)
         return {str(dataset.split or "train"): dataset}
     return cast(Mapping[str, Any], datasets.load_dataset(name, streaming=True))
-
-
-@contextmanager
-def hub_errors(name: str, instead: str = "--input") -> Iterator[None]:
-    """Turns what the library raises into a UserError that names the option to use instead."""
-    try:
-        yield
-    except ConnectionError as error:
-        raise UserError(f"{name}: cannot reach the hub; pass a local directory or {instead} FILE") from error
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(f"{name}: {str(error).strip() or type(error).__name__}") from error

@@ -1,23 +1,21 @@
-"""Pairs of bad and good text, from stage 1's records or from anyone's data: what stages 2 and 3 read.
+"""Pairs of bad and good text, from stage 1's records or from other data: the input of stages 2 and 3.
 
-A pair always has its spans: those of the record, those of a list `edits` as miners of version histories write it
-(`bad_start`, `bad_end`, `good`, `category`), or else those that an alignment of the two texts finds.
+A pair always has its spans: those of the record, or those of a list `edits` as miners of version histories write it
+(`bad_start`, `bad_end`, `good`, `category`), or else those of an alignment of the two texts.
 """
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
-
-from degraders.dataset.hub import hub_errors, open_hub_dataset, unknown_split
+from degraders.dataset.hub import read_hub_rows
+from degraders.dataset.jsonl import read_parquet_rows, read_rows
 from degraders.dataset.sources import row_format
-from degraders.edits import align, apply
+from degraders.draw import ticket
+from degraders.edits import align, apply, restore
 from degraders.errors import UserError
 
 _COEDIT = ("src", "tgt", "task")
@@ -26,7 +24,7 @@ _COEDIT = ("src", "tgt", "task")
 class Span(NamedTuple):
     """An error: `bad` at [start, end) of the bad text, `good` at [good_start, good_end) of the good one, in characters.
 
-    `label` and `family` are empty where an alignment found it, `recoverable` where nobody said.
+    `label` and `family` are empty if the span comes from an alignment, `recoverable` if the data does not state it.
     """
 
     start: int
@@ -39,12 +37,19 @@ class Span(NamedTuple):
     family: str = ""
     recoverable: str = ""
 
+    @property
+    def repair(self) -> tuple[int, int, str]:
+        """The range of the bad text and the good text that replaces it, for `edits.restore`."""
+        return self.start, self.end, self.good
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A bad text and its good one; `format` is `markdown`, `rst` or `text`, `group` what must not be torn apart
-    (a document, a project), `category` the kind of its repair as a whole; `split` and `category` are empty where the
-    data has none."""
+    """A bad text and its good one.
+
+    `format` is `markdown`, `rst` or `text`; `group` names the document or project, which must lie in one split;
+    `category` is the kind of the repair as a whole. `split`, `group` and `category` are empty if the data has none.
+    """
 
     id: str
     context: str
@@ -65,7 +70,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Names of the columns; `task` keeps only the rows of one CoEdIT task."""
+    """The names of the fields of a row; if `task` is set, only rows of this CoEdIT task are read."""
 
     bad: str = "bad"
     good: str = "good"
@@ -74,131 +79,96 @@ class Fields:
 
 
 def read_pairs(path: Path, fields: Fields | None = None, *, split: str | None = None) -> Iterator[Pair]:
-    """The pairs of a JSONL, JSONL.gz or Parquet file, those of one split if it is named.
+    """The pairs of a JSONL, JSONL.gz or Parquet file, or only those of one split.
 
     UserError, with file and line, at the first row that holds no pair.
     """
-    reader = _Reader(str(path), fields or Fields())
-    for number, row in _rows(path):
-        pair = reader.pair(number, row)
-        if pair and (split is None or pair.split == split):
+    for pair in _pairs_of_rows(str(path), _file_rows(path), fields or Fields()):
+        if split is None or pair.split == split:
             yield pair
 
 
 def read_hub_pairs(name: str, split: str, fields: Fields | None = None) -> Iterator[Pair]:
-    """The pairs of one split of a hub data set or a local folder of one; CoEdIT's columns are known."""
-    reader = _Reader(name, fields or Fields())
-    with hub_errors(name, "--dataset"):
-        splits = open_hub_dataset(name)
-        if split not in splits:
-            raise unknown_split(name, split, splits)
-        for number, row in enumerate(splits[split], 1):
-            pair = reader.pair(number, row)
-            if pair:
-                yield pair
+    """The pairs of one split of a hub data set or of a local folder of one; CoEdIT's columns are known."""
+    rows = enumerate(read_hub_rows(name, split, option="--dataset"), 1)
+    return _pairs_of_rows(name, rows, fields or Fields())
 
 
 def sample_pairs(pairs: Sequence[Pair], most: int | None, *, seed: int) -> list[Pair]:
-    """At most so many of the pairs, drawn by the seed and their ids, in their order."""
+    """At most `most` of the pairs, drawn by the seed and their ids; they keep their order."""
     if most is None or len(pairs) <= most:
         return list(pairs)
-
-    def ticket(place: int) -> bytes:
-        key = f"{seed}\x1f{place}\x1f{pairs[place].id}"
-        return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-
-    return [pairs[place] for place in sorted(sorted(range(len(pairs)), key=ticket)[:most])]
+    places = sorted(range(len(pairs)), key=lambda place: ticket(seed, place, pairs[place].id))
+    return [pairs[place] for place in sorted(places[:most])]
 
 
 def with_unique_ids(pairs: Iterable[Pair]) -> tuple[list[Pair], int]:
-    """The pairs with every id once, later ones numbered, `a (2)`; and how many that were."""
-    found: dict[str, Pair] = {}
+    """The pairs, with a number after each id that is there already, `a (2)`; and the count of these ids."""
+    pairs_by_id: dict[str, Pair] = {}
     renamed = 0
     for pair in pairs:
         name, number = pair.id, 1
-        while name in found:
+        while name in pairs_by_id:
             number += 1
             name = f"{pair.id} ({number})"
         renamed += number > 1
-        found[name] = replace(pair, id=name)
-    return list(found.values()), renamed
+        pairs_by_id[name] = replace(pair, id=name)
+    return list(pairs_by_id.values()), renamed
 
 
 def align_spans(bad: str, good: str) -> tuple[Span, ...]:
     """The spans between two texts, by a token-level Levenshtein alignment; without labels."""
-    _, located = apply(good, align(good, bad))
-    return tuple(Span(at.start, at.end, at.good_start, at.good_end, at.bad, at.good) for at in located)
+    _, errors = apply(good, align(good, bad))
+    return tuple(
+        Span(
+            start=error.start,
+            end=error.end,
+            good_start=error.good_start,
+            good_end=error.good_end,
+            bad=error.bad,
+            good=error.good,
+        )
+        for error in errors
+    )
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Any]]:
+def _file_rows(path: Path) -> Iterator[tuple[int, Any]]:
     """The rows of a file with their numbers, from 1."""
     name = path.name.lower()
-    try:
-        if name.endswith(".parquet"):
-            yield from enumerate(_parquet_rows(path), 1)
-        elif name.endswith((".jsonl", ".json", ".jsonl.gz")):
-            yield from _lines(path)
-        else:
-            raise UserError(f"{path}: cannot tell its format; give a .jsonl, .jsonl.gz or .parquet file")
-    except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path}: {reason}; is this the output of data_prep.py?") from error
+    if name.endswith(".parquet"):
+        return read_parquet_rows(path)
+    if name.endswith((".jsonl", ".json", ".jsonl.gz")):
+        return read_rows(path, hint="write one object with the fields bad and good on each line")
+    raise UserError(f"{path}: cannot tell its format; give a .jsonl, .jsonl.gz or .parquet file")
 
 
-def _lines(path: Path) -> Iterator[tuple[int, Any]]:
-    opener: Any = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rb") as file:
-        for number, line in enumerate(file, 1):
-            if line.isspace():
-                continue
-            try:
-                yield number, orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                raise UserError(f"{path}:{number}: not JSON ({error}); one object a line is read") from error
-
-
-def _parquet_rows(path: Path) -> Iterator[Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise UserError(f"{path}: reading Parquet needs a package: pip install pyarrow") from error
-    try:
-        for batch in pyarrow.parquet.ParquetFile(path).iter_batches(1000):
-            yield from batch.to_pylist()
-    except pyarrow.ArrowInvalid as error:
-        raise UserError(f"{path}: no Parquet file ({error})") from error
-
-
-class _Reader:
-    """Turns rows of one source into pairs."""
-
-    def __init__(self, where: str, fields: Fields) -> None:
-        self._where, self._fields = where, fields
-
-    def pair(self, number: int, row: Any) -> Pair | None:
-        """The pair of a row; None if it is of another task than the one asked for."""
-        where = f"{self._where}:{number}"
+def _pairs_of_rows(source: str, rows: Iterable[tuple[int, Any]], fields: Fields) -> Iterator[Pair]:
+    """The pairs of the numbered rows of a file or a data set, without the rows of other tasks."""
+    for number, row in rows:
+        where = f"{source}:{number}"
         if not isinstance(row, dict):
-            raise UserError(f"{where}: not a JSON object; one with the fields bad and good is read")
-        coedit = self._fields.bad not in row and all(name in row for name in _COEDIT)
-        if self._fields.task is not None and row.get("task") != self._fields.task:
-            return None
-        bad = _text(where, row, "src" if coedit else self._fields.bad, "--bad_field")
-        good = _text(where, row, "tgt" if coedit else self._fields.good, "--good_field")
-        spans = _spans(where, row, bad, good)
-        return Pair(
-            id=str(row.get("id") or row.get("_id") or number),
-            bad=bad,
-            good=good,
-            spans=spans,
-            context=f"Task: {row['task']}" if coedit else str(row.get(self._fields.context) or ""),
-            format="text" if coedit else _format(row),
-            labels=tuple(row.get("labels") or sorted({span.label for span in spans} - {""})),
-            split=str(row.get("split") or ""),
-            group=str(row.get("doc_id") or row.get("repo") or ""),
-            category=str(row.get("task" if coedit else "category") or ""),
-        )
+            raise UserError(f"{where}: not a JSON object; write one with the fields bad and good")
+        if fields.task is None or row.get("task") == fields.task:
+            yield _pair_of_row(where, row, fields, default_id=str(number))
+
+
+def _pair_of_row(where: str, row: Mapping[str, Any], fields: Fields, *, default_id: str) -> Pair:
+    coedit = fields.bad not in row and all(name in row for name in _COEDIT)
+    bad = _text(where, row, "src" if coedit else fields.bad, "--bad_field")
+    good = _text(where, row, "tgt" if coedit else fields.good, "--good_field")
+    spans = _spans(where, row, bad, good)
+    return Pair(
+        id=str(row.get("id") or row.get("_id") or default_id),
+        bad=bad,
+        good=good,
+        spans=spans,
+        context=f"Task: {row['task']}" if coedit else str(row.get(fields.context) or ""),
+        format="text" if coedit else _format(row),
+        labels=_labels(where, row) or tuple(sorted({span.label for span in spans} - {""})),
+        split=str(row.get("split") or ""),
+        group=str(row.get("doc_id") or row.get("repo") or ""),
+        category=str(row.get("task" if coedit else "category") or ""),
+    )
 
 
 def _text(where: str, row: Mapping[str, Any], field: str, option: str) -> str:
@@ -206,11 +176,20 @@ def _text(where: str, row: Mapping[str, Any], field: str, option: str) -> str:
     if isinstance(value, str):
         return value
     state = "is not a string" if field in row else "is missing"
-    raise UserError(f'{where}: field "{field}" {state}; it has {", ".join(map(str, row))} ({option} names another)')
+    raise UserError(
+        f'{where}: field "{field}" {state}; the row has {", ".join(map(str, row))} ({option} names another)'
+    )
 
 
 def _format(row: Mapping[str, Any]) -> str:
     return {"md": "markdown"}.get(str(row.get("format")), row_format(row))
+
+
+def _labels(where: str, row: Mapping[str, Any]) -> tuple[str, ...]:
+    labels = row.get("labels") or ()
+    if isinstance(labels, (list, tuple)) and all(isinstance(label, str) for label in labels):
+        return tuple(labels)
+    raise UserError(f'{where}: field "labels" is not a list of strings; leave it out to take the labels of the spans')
 
 
 def _spans(where: str, row: Mapping[str, Any], bad: str, good: str) -> tuple[Span, ...]:
@@ -219,39 +198,52 @@ def _spans(where: str, row: Mapping[str, Any], bad: str, good: str) -> tuple[Spa
         return align_spans(bad, good)
     try:
         if row.get("spans") is None:
-            spans = _from_edits(row["edits"], bad, str(row.get("recoverable") or ""))
+            spans = _spans_of_edits(row["edits"], bad, str(row.get("recoverable") or ""))
         else:
-            spans = tuple(_from_record(span) for span in row["spans"])
-    except (KeyError, TypeError) as error:
+            spans = tuple(map(_span_of_record, row["spans"]))
+        restored = restore(bad, (span.repair for span in spans))
+    except KeyError as error:
         raise UserError(f"{where}: a span without {error}; is this a file of data_prep.py?") from error
-    if restore_good(bad, spans) != good:
-        raise UserError(f"{where}: its spans do not turn bad into good; leave them out to have them found")
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{where}: its spans are malformed ({error}); is this a file of data_prep.py?") from error
+    if restored != good:
+        raise UserError(f"{where}: its spans do not turn bad into good; leave them out to have the texts aligned")
     return spans
 
 
-def restore_good(bad: str, spans: Sequence[Span]) -> str:
-    """The bad text with each span's good text put back."""
-    pieces: list[str] = []
-    at = 0
-    for span in spans:
-        pieces += bad[at : span.start], span.good
-        at = span.end
-    return "".join([*pieces, bad[at:]])
+def _span_of_record(span: Mapping[str, Any]) -> Span:
+    return Span(
+        start=int(span["start"]),
+        end=int(span["end"]),
+        good_start=int(span["good_start"]),
+        good_end=int(span["good_end"]),
+        bad=span["bad"],
+        good=span["good"],
+        label=str(span.get("label") or ""),
+        family=str(span.get("family") or ""),
+        recoverable=str(span.get("recoverable") or ""),
+    )
 
 
-def _from_record(span: Mapping[str, Any]) -> Span:
-    start, end, good_start, good_end = (int(span[name]) for name in ("start", "end", "good_start", "good_end"))
-    said = (str(span.get(name) or "") for name in ("label", "family", "recoverable"))
-    return Span(start, end, good_start, good_end, span["bad"], span["good"], *said)
-
-
-def _from_edits(edits: Sequence[Mapping[str, Any]], bad: str, recoverable: str) -> tuple[Span, ...]:
+def _spans_of_edits(edits: Sequence[Mapping[str, Any]], bad: str, recoverable: str) -> tuple[Span, ...]:
     spans: list[Span] = []
-    shift = 0
+    shift = 0  # from offsets in the bad text to those in the good one
     for edit in sorted(edits, key=lambda edit: (edit["bad_start"], edit["bad_end"])):
         start, end, good = edit["bad_start"], edit["bad_end"], edit["good"]
-        kind = str(edit.get("category") or "")
+        category = str(edit.get("category") or "")
         good_start = start + shift
         shift += len(good) - (end - start)
-        spans.append(Span(start, end, good_start, end + shift, bad[start:end], good, kind, kind, recoverable))
+        spans.append(
+            Span(
+                start=start,
+                end=end,
+                good_start=good_start,
+                good_end=end + shift,
+                bad=bad[start:end],
+                good=good,
+                label=category,
+                family=category,
+                recoverable=recoverable,
+            )
+        )
     return tuple(spans)

@@ -1,19 +1,43 @@
 """The JSONL record: one variant of one unit of one document, with every error located.
 
-Keys always stand in the order of `FIELDS` and `SPAN_FIELDS`; a file is UTF-8 with `\\n` line ends, one record a line,
-so that `datasets.load_dataset("json", data_files=…)` reads it as it is.
+This is the contract between the three stages. A dataset is UTF-8 with `\\n` line ends, one record a line, so that
+`datasets.load_dataset("json", data_files=...)` reads it without changes. The fields of a record, in this order:
+
+- `id`: `doc_id:unit:variant:seed`, the same for the same input, options and seed
+- `doc_id`: the path of the source relative to the input, with `/`, or the id of the row that held it
+- `format`: `markdown`, `rst` or `text`
+- `context`: the headings above the unit, `Guide > Install > Linux`
+- `good`: the unit's text, byte for byte as in the source
+- `bad`: its degraded variant; equal to `good` in an identity pair
+- `spans`: the errors in `bad`, ordered and disjoint (below)
+- `labels`: the distinct labels of the spans, sorted
+- `severity`: the share of the text that the errors touch, 0 to 1
+- `split`: `train`, `validation` or `test`; a document and its near-copies are in one split
+- `variant`: the number of the variant within its unit, from 0
+- `seed`: the seed of the run
+
+The fields of a span, in this order:
+
+- `start`, `end`: its range [start, end) in characters of `bad`
+- `token_start`, `token_end`: its range in white-space tokens of `bad`
+- `good_start`, `good_end`: its range in characters of `good`
+- `bad`, `good`: the texts of the two ranges
+- `label`, `family`: the degrader that made the error, `grammar.its`, and its family, `grammar`
+- `recoverable`: whether the text reveals the repair: class A to D of `taxonomy.RECOVERABILITY`
+- `evidence`: the range [start, end) of `bad` that still holds the right value (class C), else null
+
+Replacing each span's range of `bad` by the span's `good` gives the record's `good` back, byte for byte.
 """
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from degraders.dataset.jsonl import read_rows
+from degraders.edits import restore
 from degraders.engine import LocatedError, Variant
 from degraders.errors import UserError
 from degraders.text.document import Unit
@@ -26,15 +50,11 @@ SPAN_FIELDS = (
     *("start", "end", "token_start", "token_end", "good_start", "good_end", "bad", "good"),
     *("label", "family", "recoverable", "evidence"),
 )
+_HINT = "is this a file of data_prep.py?"
 
 
 def make_record(unit: Unit, variant: Variant, *, number: int, seed: int, split: str) -> dict[str, Any]:
-    """The record of a variant.
-
-    `severity` is the share of the text that the errors touch (0-1). A span's `start` and `end` are characters of
-    `bad`, `token_start` and `token_end` its white-space tokens, `evidence` characters of `bad` that still hold the
-    right value (class C), else null.
-    """
+    """The record of a variant; `number` is that of the variant within its unit, from 0."""
     doc, errors = unit.doc, variant.errors
     touched = sum([max(len(error.span.bad), len(error.span.good)) for error in errors])
     return {
@@ -72,35 +92,27 @@ def _span(error: LocatedError) -> dict[str, Any]:
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a JSONL or JSONL.gz file; UserError, with file and line, at the first that is none."""
-    opener: Any = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rb") as file:
-        for number, line in enumerate(file, 1):
-            where = f"{path}:{number}"
-            try:
-                row = orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                raise UserError(f"{where}: not JSON ({error}); is this a file of data_prep.py?") from error
-            missing = [field for field in RECORD_FIELDS if not isinstance(row, dict) or field not in row]
-            if missing:
-                raise UserError(f'{where}: field "{missing[0]}" is missing; is this a file of data_prep.py?')
-            yield row
+    """The records of a JSONL or JSONL.gz file; UserError, with file and line, at the first row that is no record."""
+    for number, row in read_rows(path, hint=_HINT):
+        if not isinstance(row, dict):
+            raise UserError(f"{path}:{number}: not a JSON object; {_HINT}")
+        missing = [field for field in RECORD_FIELDS if field not in row]
+        if missing:
+            raise UserError(f'{path}:{number}: field "{missing[0]}" is missing; {_HINT}')
+        yield row
 
 
 def check_record(row: Mapping[str, Any]) -> list[str]:
-    """What breaks the law of exactness in a record, in words; empty for a sound one."""
-    found = []
-    spans = row["spans"]
-    restored, at = "", 0
+    """Where a record breaks the law of exactness, in words; empty for a sound record."""
+    spans, bad, good = row["spans"], row["bad"], row["good"]
+    faults = []
     for span in spans:
-        restored += row["bad"][at : span["start"]] + span["good"]
-        at = span["end"]
-        if row["bad"][span["start"] : span["end"]] != span["bad"]:
-            found.append(f"span at {span['start']} does not hold its own text")
-        if row["good"][span["good_start"] : span["good_end"]] != span["good"]:
-            found.append(f"span at {span['start']} does not hold its good text")
-    if restored + row["bad"][at:] != row["good"]:
-        found.append("putting the good texts back does not give the good text")
-    if any(left["end"] > right["start"] for left, right in pairwise(spans)):
-        found.append("spans overlap or stand out of order")
-    return found
+        if bad[span["start"] : span["end"]] != span["bad"]:
+            faults.append(f"span at {span['start']}: its range of bad holds another text than its own")
+        if good[span["good_start"] : span["good_end"]] != span["good"]:
+            faults.append(f"span at {span['start']}: its range of good holds another text than its own")
+    if restore(bad, ((span["start"], span["end"], span["good"]) for span in spans)) != good:
+        faults.append("replacing the spans by their good texts does not give the good text")
+    if any(span["end"] > following["start"] for span, following in pairwise(spans)):
+        faults.append("spans overlap or are out of order")
+    return faults

@@ -1,28 +1,33 @@
-"""Which pairs are trained on and which validate: by the data's own splits, else by a share that the seed holds out."""
+"""Divides pairs into those to train on and those to validate on: by the data's own splits, or by a share held out."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from hashlib import blake2b, sha256
+from dataclasses import dataclass
+from hashlib import sha256
 
 from degraders.dataset.pairs import Pair, sample_pairs
+from degraders.draw import ticket
 from degraders.errors import UserError
 
 _VALIDATION = ("validation", "valid", "val", "dev")
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class PairSelection:
-    """The pairs to train and to validate on; what else was read, by reason; a digest of all that was read."""
+    """The pairs of a training run.
+
+    `read` counts all pairs of the data set and `sha256` is their digest; `unused` counts, by reason, those that are
+    neither in `train` nor in `validation`; `basis` says in words how the two were divided.
+    """
 
     train: list[Pair]
     validation: list[Pair]
     read: int
     sha256: str
-    how: str
-    unused: Counter[str] = field(default_factory=Counter)
+    basis: str
+    unused: Counter[str]
 
 
 def select_pairs(
@@ -34,70 +39,60 @@ def select_pairs(
     validation_limit: int | None,
     validation: Iterable[Pair] = (),
 ) -> PairSelection:
-    """Divide pairs into those that train and those that validate; `validation` are pairs of a split of their own.
+    """Divide pairs into those to train on and those to validate on, at most so many as the two limits say.
 
-    Data whose pairs name splits keep them, and what is neither train nor validation stays unused. Otherwise whole
-    groups (documents, projects) of together about `share` of the pairs are held out.
+    The validation pairs are those of `validation`, if there are any. Otherwise, if the pairs name splits, these
+    decide, and pairs of any other split stay unused. Otherwise whole groups (documents, projects) with together about
+    `share` of the pairs are held out. UserError if no pair remains to train on.
     """
-    found, apart = list(pairs), list(validation)
-    digest = sha256()
-    for pair in (*found, *apart):
-        digest.update(repr((pair.id, pair.bad, pair.good, pair.context, pair.split)).encode("utf-8", "surrogatepass"))
-    read = len(found) + len(apart)
-    if not found:
+    all_pairs, validating = list(pairs), list(validation)
+    if not all_pairs:
         raise UserError("the data set holds no pair; is its file empty, or --hf_split or --coedit_task wrong?")
-    chosen = PairSelection([], apart, read, digest.hexdigest(), "a split of its own")
-    _divide(chosen, found, seed, share)
-    if not chosen.train:
-        splits = ", ".join(sorted({pair.split for pair in found}))
+    read, digest = len(all_pairs) + len(validating), _digest([*all_pairs, *validating])
+    unused: Counter[str] = Counter()
+    if validating:
+        basis, training = "a split of its own", all_pairs
+    elif any(pair.split for pair in all_pairs):
+        basis = "the data set's splits"
+        training = [pair for pair in all_pairs if pair.split == "train"]
+        validating = [pair for pair in all_pairs if pair.split in _VALIDATION]
+        others = (pair.split for pair in all_pairs if pair.split not in ("train", *_VALIDATION))
+        unused.update(f"of split {split or 'none'}" for split in others)
+    else:
+        basis = f"{share:.0%} held out"
+        groups = _hold_out(all_pairs, seed, share)
+        training = [pair for pair in all_pairs if _group(pair) not in groups]
+        validating = [pair for pair in all_pairs if _group(pair) in groups]
+    if not training:
+        splits = ", ".join(sorted({pair.split for pair in all_pairs}))
         raise UserError(f"no pair to train on: the data set holds only the splits {splits}")
-    chosen.train = _at_most(chosen, "train", chosen.train, limit, seed)
-    chosen.validation = _at_most(chosen, "validation", chosen.validation, validation_limit, seed)
-    chosen.unused = +chosen.unused
-    return chosen
+    train = sample_pairs(training, limit, seed=seed)
+    sample = sample_pairs(validating, validation_limit, seed=seed)
+    unused["over the limit of train"] += len(training) - len(train)
+    unused["over the limit of validation"] += len(validating) - len(sample)
+    return PairSelection(train=train, validation=sample, read=read, sha256=digest, basis=basis, unused=+unused)
 
 
-def _divide(chosen: PairSelection, found: Sequence[Pair], seed: int, share: float) -> None:
-    if chosen.validation:
-        chosen.train = list(found)
-        return
-    if any(pair.split for pair in found):
-        chosen.how = "the data set's splits"
-        chosen.train = [pair for pair in found if pair.split == "train"]
-        chosen.validation = [pair for pair in found if pair.split in _VALIDATION]
-        chosen.unused.update(
-            f"of split {pair.split or 'none'}" for pair in found if pair.split not in ("train", *_VALIDATION)
-        )
-        return
-    held = _held_out(found, seed, share)
-    chosen.how = f"{share:.0%} held out"
-    chosen.train = [pair for pair in found if _group(pair) not in held]
-    chosen.validation = [pair for pair in found if _group(pair) in held]
+def _digest(pairs: Iterable[Pair]) -> str:
+    digest = sha256()
+    for pair in pairs:
+        digest.update(repr((pair.id, pair.bad, pair.good, pair.context, pair.split)).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
-def _held_out(pairs: Sequence[Pair], seed: int, share: float) -> set[str]:
-    """Groups that together hold about the share of the pairs: one at least, if there is one to spare, never all."""
+def _hold_out(pairs: Sequence[Pair], seed: int, share: float) -> set[str]:
+    """Groups that together hold about the share of the pairs: at least one if there are two or more, but never all."""
     sizes = Counter(map(_group, pairs))
-    held: set[str] = set()
-    left = share * len(pairs)
-    for group in sorted(sizes, key=lambda name: _ticket(seed, "held out", name)):
-        if left <= 0 or len(held) + 1 == len(sizes):
+    groups: set[str] = set()
+    missing = share * len(pairs)
+    for group in sorted(sizes, key=lambda name: ticket(seed, "held out", name)):
+        if missing <= 0 or len(groups) + 1 == len(sizes):
             break
-        if sizes[group] <= 2 * left or not held:
-            held.add(group)
-            left -= sizes[group]
-    return held
+        if sizes[group] <= 2 * missing or not groups:
+            groups.add(group)
+            missing -= sizes[group]
+    return groups
 
 
 def _group(pair: Pair) -> str:
     return pair.group or pair.id
-
-
-def _at_most(chosen: PairSelection, name: str, pairs: list[Pair], most: int | None, seed: int) -> list[Pair]:
-    few = sample_pairs(pairs, most, seed=seed)
-    chosen.unused[f"over the limit of {name}"] += len(pairs) - len(few)
-    return few
-
-
-def _ticket(*key: str | int) -> bytes:
-    return blake2b("\x1f".join(map(str, key)).encode("utf-8", "surrogatepass"), digest_size=8).digest()

@@ -1,8 +1,8 @@
-"""Splits that do not leak: near-copies of a document stand on one side.
+"""Splits that do not leak: a document and its near-copies are always in the same split.
 
-A document is known by its clauses, without case, digits, white space and markup, so that re-wrapping it,
-bumping its versions or renaming its headings changes little. Near-copies are clustered, and the split of a
-cluster is drawn by the seed and its smallest id: no other document has a say in it, nor has their order.
+A document is compared by its clauses, without case, digits, white space and markup, so that re-wrapping it, changing
+its version numbers or renaming its headings changes little. Near-copies form a cluster. The split of a cluster depends
+only on the seed and on its smallest id: neither other documents nor their order change it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from math import isfinite
 
 from rensa import RMinHash
 
+from degraders.draw import ticket
 from degraders.errors import UserError
 
 Fractions = tuple[float, float, float]
 
 SPLITS = ("train", "validation", "test")
-# Copies whose word 5-grams overlap by half agree in 0.4 or more of their clauses (99 %), unrelated pages of one
-# project in at most 0.25; an estimate from 256 lanes is off by 0.03.
-NEAR = 0.35
-_LANES = 256
-_BAND = 3  # lanes; 85 bands of 3 propose 98 % of the pairs at NEAR and all from 0.45 on
-_EXACT = 8  # bytes of the digest that tells exact duplicates, before the lanes
-_FULL = 100  # ids in a bucket; more than that share boilerplate, and comparing all pairs would take hours
-_SEED = 1
+# Copies whose word 5-grams overlap by half share 0.4 or more of their clauses (99 % of them), unrelated pages of one
+# project at most 0.25; the estimate from 256 lanes is off by 0.03.
+_NEAR = 0.35
+_LANES = 256  # MinHash values, one byte each
+_BAND = 3  # lanes; 85 bands of 3 propose 98 % of the pairs at _NEAR and all from 0.45 on
+_DIGEST = 8  # bytes before the lanes; equal for exact duplicates only
+_MAX_BUCKET = 100  # ids; more than that share boilerplate, and comparing all pairs would take hours
+_MINHASH_SEED = 1
 
 _DROPPED = b" \t\r\v\f0123456789"
 _WHITE = b" \t\r\n\v\f"
@@ -41,10 +42,10 @@ _FOLD = bytes.maketrans(b'ABCDEFGHIJKLMNOPQRSTUVWXYZ.,;:!?()[]{}"`#*=<>', b"abcd
 
 @dataclass(frozen=True, slots=True)
 class SplitAssignment:
-    """The split of each document by id, and the groups that share one; ids and groups are sorted."""
+    """The split of each document by id, and the groups of copies; ids and groups are sorted."""
 
     splits: dict[str, str]
-    exact: list[list[str]]  # the same text but for white space
+    exact: list[list[str]]  # the same text except for white space
     near: list[list[str]]  # near-copies that are not all the same text
 
 
@@ -60,27 +61,27 @@ def parse_fractions(text: str) -> Fractions:
 
 
 def near_copy_signature(text: str) -> bytes:
-    """What `assign` needs to know of a text: 264 bytes, the same on every machine."""
+    """The signature of a text for `assign_splits`: a digest and a MinHash, 264 bytes, the same on every machine."""
     data = text.encode("utf-8", "surrogatepass")
-    exact = blake2b(data.translate(None, _WHITE), digest_size=_EXACT).digest()
-    minhash = RMinHash(_LANES, _SEED)
+    digest = blake2b(data.translate(None, _WHITE), digest_size=_DIGEST).digest()
+    minhash = RMinHash(_LANES, _MINHASH_SEED)
     minhash.update(_clauses(data))
-    # The low byte of each value is enough: two unlike values share it once in 256 times.
-    return exact + struct.pack(f"<{_LANES}I", *minhash.digest())[::4]
+    # The low byte of each value is enough: two different values share it once in 256 cases.
+    return digest + struct.pack(f"<{_LANES}I", *minhash.digest())[::4]
 
 
 def assign_splits(signatures: Iterable[tuple[str, bytes]], fractions: Fractions, seed: int) -> SplitAssignment:
-    """Cluster near-copies and draw the split of each cluster; `signatures` pairs ids with signatures."""
-    marks = dict(signatures)
-    exact = [group for group in _grouped(marks, lambda doc_id: marks[doc_id][:_EXACT]) if len(group) > 1]
-    clusters = _clustered(marks, exact)
-    splits = {doc_id: _draw(group[0], fractions, seed) for group in clusters for doc_id in group}
-    near = [group for group in clusters if len({marks[doc_id][:_EXACT] for doc_id in group}) > 1]
+    """Cluster near-copies and draw the split of each cluster; `signatures` are pairs of id and signature."""
+    by_id = dict(signatures)
+    exact = [group for group in _group_by(by_id, lambda doc_id: by_id[doc_id][:_DIGEST]) if len(group) > 1]
+    clusters = _cluster(by_id, exact)
+    splits = {doc_id: _draw_split(group[0], fractions, seed) for group in clusters for doc_id in group}
+    near = [group for group in clusters if len({by_id[doc_id][:_DIGEST] for doc_id in group}) > 1]
     return SplitAssignment(splits, exact, near)
 
 
 def _clauses(data: bytes) -> list[bytes]:
-    """The clauses of 12 bytes and more, letters only; the whole text if it has none."""
+    """The clauses of 12 bytes or more, without digits, white space and markup; the whole text if there is none."""
     if any(map(data.__contains__, _WIDE_BLOCKS)):
         for mark in _WIDE_PUNCTUATION:
             data = data.replace(mark, b"|")
@@ -88,29 +89,29 @@ def _clauses(data: bytes) -> list[bytes]:
     return [clause for clause in folded.split(b"|") if len(clause) >= _SHORTEST] or [data.translate(None, _WHITE)]
 
 
-def _clustered(marks: dict[str, bytes], exact: list[list[str]]) -> list[list[str]]:
-    """All ids, grouped transitively by sameness and likeness."""
-    parent = {doc_id: doc_id for doc_id in marks}
+def _cluster(signatures: dict[str, bytes], exact: list[list[str]]) -> list[list[str]]:
+    """All ids, grouped transitively: exact duplicates and near-copies share a group."""
+    parent = {doc_id: doc_id for doc_id in signatures}
 
     def root(doc_id: str) -> str:
         while parent[doc_id] != doc_id:
             parent[doc_id] = doc_id = parent[parent[doc_id]]
         return doc_id
 
-    same = _grouped(marks, lambda doc_id: marks[doc_id][_EXACT:])
-    for group in exact + same:
+    same_lanes = _group_by(signatures, lambda doc_id: signatures[doc_id][_DIGEST:])
+    for group in exact + same_lanes:
         for doc_id in group[1:]:
             parent[root(doc_id)] = root(group[0])
-    singles = [group[0] for group in same]
-    for start in range(_EXACT, _EXACT + _LANES - _BAND + 1, _BAND):
-        for bucket in _buckets(marks, singles, start):
+    singles = [group[0] for group in same_lanes]
+    for start in range(_DIGEST, _DIGEST + _LANES - _BAND + 1, _BAND):
+        for bucket in _buckets(signatures, singles, start):
             for left, right in combinations(bucket, 2):
-                if root(left) != root(right) and _alike(marks[left], marks[right]):
+                if root(left) != root(right) and _are_near(signatures[left], signatures[right]):
                     parent[root(left)] = root(right)
-    return _grouped(marks, root)
+    return _group_by(signatures, root)
 
 
-def _grouped(ids: Iterable[str], key: Callable[[str], str | bytes]) -> list[list[str]]:
+def _group_by(ids: Iterable[str], key: Callable[[str], str | bytes]) -> list[list[str]]:
     """Ids that share a key; groups and ids are sorted."""
     groups: defaultdict[str | bytes, list[str]] = defaultdict(list)
     for doc_id in sorted(ids):
@@ -118,31 +119,30 @@ def _grouped(ids: Iterable[str], key: Callable[[str], str | bytes]) -> list[list
     return list(groups.values())
 
 
-def _buckets(marks: dict[str, bytes], ids: list[str], start: int) -> Iterator[list[str]]:
-    """Ids that agree in the band at `start`; where these are too many, in the bands after it as well."""
+def _buckets(signatures: dict[str, bytes], ids: list[str], start: int) -> Iterator[list[str]]:
+    """Ids that agree in the band at `start`; groups that are too large are divided by the bands after it."""
     first: dict[bytes, str] = {}
     groups: dict[bytes, list[str]] = {}
     for doc_id in ids:
-        key = marks[doc_id][start : start + _BAND]
+        key = signatures[doc_id][start : start + _BAND]
         if first.setdefault(key, doc_id) != doc_id:
             groups.setdefault(key, [first[key]]).append(doc_id)
     for group in groups.values():
-        if len(group) <= _FULL or start + 2 * _BAND > _EXACT + _LANES:
+        if len(group) <= _MAX_BUCKET or start + 2 * _BAND > _DIGEST + _LANES:
             yield group
         else:
-            yield from _buckets(marks, group, start + _BAND)
+            yield from _buckets(signatures, group, start + _BAND)
 
 
-def _alike(left: bytes, right: bytes) -> bool:
-    """Whether the share of lanes that agree, an estimate of the clauses' Jaccard index, reaches NEAR."""
-    differing = int.from_bytes(left[_EXACT:], "little") ^ int.from_bytes(right[_EXACT:], "little")
-    return differing.to_bytes(_LANES, "little").count(0) >= NEAR * _LANES
+def _are_near(left: bytes, right: bytes) -> bool:
+    """Whether the share of equal lanes, an estimate of the Jaccard index of the clauses, reaches _NEAR."""
+    differing = int.from_bytes(left[_DIGEST:], "little") ^ int.from_bytes(right[_DIGEST:], "little")
+    return differing.to_bytes(_LANES, "little").count(0) >= _NEAR * _LANES
 
 
-def _draw(doc_id: str, fractions: Fractions, seed: int) -> str:
-    """The split of the cluster with this smallest id."""
-    digest = blake2b(f"{seed}\x1f{doc_id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    point = int.from_bytes(digest, "big") / 2**64
+def _draw_split(doc_id: str, fractions: Fractions, seed: int) -> str:
+    """The split of the cluster whose smallest id this is."""
+    point = int.from_bytes(ticket(seed, doc_id), "big") / 2**64
     shares = zip(SPLITS, fractions, accumulate(fractions), strict=True)
     tops = [(name, top) for name, share, top in shares if share > 0]
     return next((name for name, top in tops if point < top), tops[-1][0])

@@ -1,4 +1,9 @@
-"""Writing a dataset so that it is either whole or absent: to a partial file first, renamed when all is there."""
+"""Writes a dataset completely or not at all: into a partial file, which gets its name when all records are in it.
+
+A dataset is JSONL, JSONL packed with gzip, or Parquet with the same fields (`records`): integers for offsets, `variant`
+and `seed`, a float for `severity`, lists of structs for `spans`, strings for the rest. The same records give the same
+bytes in each format.
+"""
 
 from __future__ import annotations
 
@@ -19,20 +24,20 @@ OUTPUT_ENDINGS = (".jsonl", ".jsonl.gz", ".parquet")
 
 
 def output_format(path: Path) -> str:
-    """The ending that says how a dataset is written; UserError for any other."""
-    for known in OUTPUT_ENDINGS:
-        if path.name.endswith(known) and path.name != known:
-            return known
-    raise UserError(f"{path}: the ending says what is written; use one of {', '.join(OUTPUT_ENDINGS)}")
+    """The ending of a dataset's file, which sets its format; UserError for any but `OUTPUT_ENDINGS`."""
+    for ending in OUTPUT_ENDINGS:
+        if path.name.endswith(ending) and path.name != ending:
+            return ending
+    raise UserError(f"{path}: the ending sets the format; use one of {', '.join(OUTPUT_ENDINGS)}")
 
 
 def companion_path(path: Path, suffix: str) -> Path:
-    """The path of a companion file: `dataset.jsonl.gz` with `.manifest.json` is `dataset.manifest.json`."""
+    """The path of a file beside a dataset: for `dataset.jsonl.gz` and `.manifest.json`, `dataset.manifest.json`."""
     return path.with_name(path.name.removesuffix(output_format(path)) + suffix)
 
 
 class Sink(Protocol):
-    """Takes JSON lines."""
+    """Writes records to a file in its format; `lines` are whole records as JSON lines."""
 
     def write(self, lines: bytes, /) -> Any: ...
 
@@ -41,9 +46,10 @@ class Sink(Protocol):
 
 @contextmanager
 def dataset_writer(path: Path, *, force: bool) -> Iterator[Sink]:
-    """A sink for the records of `path`; what it took is there under that name only if the block ends well.
+    """A sink for the records of `path`; the file appears under this name only if the block ends without an error.
 
-    Raises UserError if the file exists and `force` is not given, or if its folder cannot be written.
+    UserError if the file exists and `force` is false, or if it cannot be written. A manifest of an earlier dataset at
+    `path` is deleted, because it does not describe the new one.
     """
     refuse_existing(path, force=force)
     partial = path.with_name(path.name + ".partial")
@@ -53,7 +59,7 @@ def dataset_writer(path: Path, *, force: bool) -> Iterator[Sink]:
         raise UserError(f"{path}: cannot be written ({error.strerror}); choose another --output") from error
     try:
         with file:
-            sink = _sink(file, output_format(path))
+            sink = _open_sink(file, output_format(path))
             yield sink
             sink.close()
             if not file.closed:
@@ -66,15 +72,15 @@ def dataset_writer(path: Path, *, force: bool) -> Iterator[Sink]:
         raise
 
 
-def _sink(file: BinaryIO, kind: str) -> Sink:
-    if kind == ".parquet":
-        return _Parquet(file)
-    if kind == ".jsonl.gz":
-        return _Gzip(file)
-    return _Lines(file)
+def _open_sink(file: BinaryIO, ending: str) -> Sink:
+    if ending == ".parquet":
+        return _ParquetSink(file)
+    if ending == ".jsonl.gz":
+        return _GzipSink(file)
+    return _JsonlSink(file)
 
 
-class _Lines:
+class _JsonlSink:
     def __init__(self, file: BinaryIO) -> None:
         self.write = file.write
 
@@ -82,18 +88,18 @@ class _Lines:
         pass
 
 
-class _Gzip:
+class _GzipSink:
     def __init__(self, file: BinaryIO) -> None:
-        # No time and no name inside, so that the same records give the same bytes.
+        # Without a time and a file name in the header, so that the same records give the same bytes.
         self._file = gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0)
         self.write = self._file.write
         self.close = self._file.close
 
 
-class _Parquet:
+class _ParquetSink:
     def __init__(self, file: BinaryIO) -> None:
         try:
-            import pyarrow
+            import pyarrow  # here, because the package is optional
             import pyarrow.parquet
         except ImportError as error:
             raise UserError("writing .parquet needs pyarrow: pip install pyarrow, or write .jsonl") from error
@@ -108,19 +114,17 @@ class _Parquet:
             self._writer.write_table(self._pyarrow.Table.from_pylist(rows, schema=self._schema))
 
 
-def _schema(pa: Any) -> Any:
-    numbers = {"start", "end", "token_start", "token_end", "good_start", "good_end"}
-    span = pa.struct(
-        [
-            (name, pa.int64() if name in numbers else pa.list_(pa.int64()) if name == "evidence" else pa.string())
-            for name in SPAN_FIELDS
-        ]
-    )
-    special = {
-        "spans": pa.list_(span),
-        "labels": pa.list_(pa.string()),
-        "severity": pa.float64(),
-        "variant": pa.int64(),
-        "seed": pa.int64(),
+def _schema(pyarrow: Any) -> Any:
+    """The Parquet schema of a record: `RECORD_FIELDS`, with `SPAN_FIELDS` as a struct."""
+    integer, text = pyarrow.int64(), pyarrow.string()
+    offsets = ("start", "end", "token_start", "token_end", "good_start", "good_end")
+    span_types = {**dict.fromkeys(offsets, integer), "evidence": pyarrow.list_(integer)}
+    span = pyarrow.struct([(name, span_types.get(name, text)) for name in SPAN_FIELDS])
+    types = {
+        "spans": pyarrow.list_(span),
+        "labels": pyarrow.list_(text),
+        "severity": pyarrow.float64(),
+        "variant": integer,
+        "seed": integer,
     }
-    return pa.schema([(name, special.get(name, pa.string())) for name in RECORD_FIELDS])
+    return pyarrow.schema([(name, types.get(name, text)) for name in RECORD_FIELDS])

@@ -6,13 +6,14 @@ set off by certain words and looks at their context, from the drawn place on, un
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from degraders.draw import Draw
 from degraders.edits import Edit
-from degraders.lexicon import mapping, match_case, tags
+from degraders.lexicon import match_case, word_set
 from degraders.registry import Fault, Place, Subtype, words
+from degraders.rules.vocabulary import AUXILIARIES, BE_FORMS, PREPOSITIONS
 from degraders.text.document import BLOCK, Unit
 
 # Words in their context
@@ -119,79 +120,16 @@ def rule_subtype(
     return Subtype(name, share, words(vocabulary, exact=exact), _Onwards(vocabulary, rule, exact), class_, tries=1)
 
 
-def word_set(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-# Forms
-
-
-def _verb_forms() -> Iterator[tuple[str, str, str, str, str]]:
-    """Base, third person, past, participle and -ing form of each verb."""
-    for base, forms in mapping("verbs").items():
-        if len(forms) >= 4:
-            yield (base, *forms[:4])  # type: ignore[misc]
-
-
-FORMS = {base: (third, past, participle, ing) for base, third, past, participle, ing in _verb_forms()}
-BASE_OF_THIRD = {third: base for base, (third, *_) in FORMS.items()}
-_BASE_OF_PAST = {past: base for base, (_, past, _, _) in FORMS.items()}
-BASE_OF_PARTICIPLE = {participle: base for base, (_, _, participle, _) in FORMS.items() if participle != base}
-BASE_OF_ING = {ing: base for base, (*_, ing) in FORMS.items()}
-PLURAL = {one: many[0] for one, many in mapping("nouns").items() if many[0] != one}
-SINGULAR = {many: one for one, many in PLURAL.items()}
-NOUNS = PLURAL.keys() | SINGULAR.keys()
-
-MASS = word_set(
-    "code data time output input content memory text support access use work help software hardware information"
-    " metadata traffic storage configuration documentation behavior behaviour performance security authentication"
-    " authorization compression encryption validation development production space power control order case practice"
-    " theory detail research knowledge example default logic syntax state error failure version change interest"
-    " overhead concern way experience room view part mind place length size type ownership inheritance concurrency"
-    " testing money paper service language execution communication recovery history latency caching monitoring style"
-    " format lot bit"
-)
-DETERMINERS = word_set(
-    "a an the this that these those its it their your our my his all any each every no some both which them us"
-)
-_NUMBERS = word_set("two three four five six seven eight nine ten twelve")
-MANY = word_set("these those several many multiple various both few numerous different") | _NUMBERS
-ONE = word_set("a an this each every another single")
-AMOUNT = word_set(
-    "number list set kinds types series lot lots collection group pair sequence array couple variety range sorts"
-)
-COLLECTIVE = AMOUNT | word_set(
-    "majority handful plenty rest percentage bunch host half part portion fraction most one kind type sort any all some"
-    " none either neither each subset family team combination total"
-)
-NOUN_TOO = {base for base, tag in tags("verbs").items() if tag == "noun"}
-BE = word_set("is are was were be been being")
-MODALS = word_set(
-    "can will must should may might could would cannot can't won't don't doesn't didn't shouldn't couldn't"
-)
-PREPOSITIONS = word_set(
-    "of in on at for to with from by into as between through without within during before after over under about using"
-    " via than like"
-)
-FUNCTION = (
-    DETERMINERS | PREPOSITIONS | BE | MODALS | MANY | ONE
-    | word_set(
-        "and or but not so if when while where because since until unless then also only just very more most less has"
-        " have had do does did who what how why there here you we they i he she be can"
-    )
-)  # fmt: skip
-_AFTER_NOUN = (
-    PREPOSITIONS | MODALS | BE | word_set("and or that which when if so because while where has have had does do who")
-)
-ENDS = frozenset(".,;:!?)" + BLOCK)
+_AFTER_NOUN = PREPOSITIONS | AUXILIARIES | BE_FORMS | word_set("function_words", "after-noun")
+PHRASE_ENDS = frozenset(".,;:!?)" + BLOCK)
 
 
 def ends_phrase(at: At) -> bool:
     """Whether a noun is the last word of its phrase, so that its number counts."""
-    return at.right in _AFTER_NOUN if at.right else at.follows in ENDS
+    return at.right in _AFTER_NOUN if at.right else at.follows in PHRASE_ENDS
 
 
-_JOINS = word_set("and or of nor plus")
+_JOINS = frozenset({"and", "or", "of", "nor", "plus"})
 
 
 def joined_subject(at: At, most: int = 5) -> bool:

@@ -20,7 +20,7 @@ from degraders.registry import (
     register_degrader,
     words,
 )
-from degraders.rules.context import NOUNS, word_set
+from degraders.rules.vocabulary import NOUNS
 from degraders.text.document import Region, Unit
 
 
@@ -368,6 +368,9 @@ def _quote_marks_added(unit: Unit, region: Region, draw: Draw) -> Iterator[Optio
 _MARKS = frozenset("*_`[]")
 
 
+_EMPHATIC_WORDS = {"not", "all", "must", "only", "always", "never", "this", "any", "same", "both"}
+
+
 def _emphasis_added(place: Place, draw: Draw) -> Fault | None:
     """`why` → `*why*`."""
     text = place.unit.doc.text
@@ -394,9 +397,7 @@ register_degrader(
     *option_subtypes(
         regions("heading", "list", "code_block", "table", "quote"), _of_block, blank_lost=2, quote_lost=1, tabs=0.5
     ),
-    Subtype(
-        "added", 1, words(NOUNS | word_set("not all must only always never this any same both")), _emphasis_added, "B"
-    ),
+    Subtype("added", 1, words(NOUNS | _EMPHATIC_WORDS), _emphasis_added, "B"),
     Subtype("parted", 0.5, pattern(r"(?<=[a-z]\.) (?=[A-Z])"), _sentence_on_new_line, "B"),
     Subtype("double_space", 0.5, pattern(r"(?<=[a-z.,]) (?=[A-Za-z])"), _spaced, "A"),
     does="unbalances, loses or adds emphasis; gets blank lines, spaces, tabs or quote marks wrong",

@@ -7,7 +7,7 @@ import re
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.registry import Fault, Place, Subtype, pattern, register_degrader
-from degraders.rules.context import FUNCTION
+from degraders.rules.vocabulary import FUNCTION_WORDS
 
 _LAST_OF_SENTENCE = r"(?=[.:;]?(?:\s|\x01|\Z))"
 _WORDS = r"(?:[\w\x00'’/-]+\s){0,6}[\w\x00'’/-]+"
@@ -31,7 +31,7 @@ def _lost(place: Place, draw: Draw) -> Fault | None:
 
 def _told(place: Place, gone: str, start: int, end: int) -> tuple[int, int] | None:
     """Where the one word that matters in a short phrase stands elsewhere in the unit."""
-    telling = {word for word in re.findall(r"[A-Za-z]{4,}", gone) if word.lower() not in FUNCTION}
+    telling = {word for word in re.findall(r"[A-Za-z]{4,}", gone) if word.lower() not in FUNCTION_WORDS}
     if len(telling) != 1 or len(gone.split()) > 4:
         return None
     word = telling.pop()

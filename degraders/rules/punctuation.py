@@ -7,18 +7,16 @@ from bisect import bisect_left, bisect_right
 
 from degraders.draw import Draw
 from degraders.edits import Edit
-from degraders.lexicon import mapping
+from degraders.lexicon import mapping, phrases, word_set
 from degraders.registry import Fault, Place, Subtype, pattern, regions, register_degrader
-from degraders.rules.context import (
+from degraders.rules.context import At, rule_subtype
+from degraders.rules.vocabulary import (
     BASE_OF_ING,
     BASE_OF_THIRD,
-    DETERMINERS,
-    FORMS,
-    FUNCTION,
+    BASE_VERBS,
+    FUNCTION_WORDS,
     NOUNS,
-    At,
-    rule_subtype,
-    word_set,
+    OBJECT_STARTS,
 )
 from degraders.text.document import BLOCK, Unit
 
@@ -47,20 +45,11 @@ def _slip(name: str, share: float, where: str, *becomes: str, over: str = "body"
     return Subtype(name, share, pattern(where, over=over), _Slip(becomes))
 
 
-_OPENERS = (
-    "However|Therefore|For example|For instance|In addition|Alternatively|Additionally|Finally|Instead|Otherwise"
-    "|As such|In this case|In that case|In general|In particular|By default|Generally|Similarly|Also|Fortunately"
-    "|Typically|Usually|Currently|Furthermore|Moreover|As a result|On the other hand|In contrast|In other words|First"
-    "|Second|Next|Then"
-)
+_OPENERS = "|".join(phrases("openings"))
 _CLAUSES = "If|When|While|Since|Because|After|Before|Once|Unless|Although|To|In|As|For|With"
 _SPLICE = ", …"
 """A full stop becomes a comma, and what follows loses its capital."""
-_COMPOUND_ENDS = (
-    "based|defined|like|only|specific|time|line|in|out|level|side|friendly|safe|known|running|aware|style|related|end"
-    "|compatible|quality|purpose|wide|source|party|term|scale|independent|dependent|free|case|sensitive|threaded"
-    "|to-date|[a-z]+ed|[a-z]+ing"
-)
+_COMPOUND_ENDS = "|".join((*phrases("compound_ends"), "[a-z]+ed", "[a-z]+ing"))
 
 
 # A pattern begins with the mark or letter that is rarest, and looks back from there: so a search runs fast.
@@ -152,7 +141,7 @@ register_degrader(
 
 _PRODUCTS = {name: wrong for name, wrong in mapping("product_names").items() if name.isalpha()}
 _PRODUCTS_LOWER = frozenset(name.lower() for name in _PRODUCTS)
-_PLAIN = FUNCTION | FORMS.keys() | BASE_OF_THIRD.keys() | BASE_OF_ING.keys() | NOUNS
+_PLAIN = FUNCTION_WORDS | BASE_VERBS | BASE_OF_THIRD.keys() | BASE_OF_ING.keys() | NOUNS
 
 
 def _product(at: At, draw: Draw) -> Fault | None:
@@ -178,7 +167,7 @@ def _in_heading(at: At) -> bool:
 
 def _random_capital(at: At, draw: Draw) -> Fault | None:
     """`the server` → `the Server`."""
-    sure = at.left in DETERMINERS and at.text(-1).islower() and not _in_heading(at)
+    sure = at.left in OBJECT_STARTS and at.text(-1).islower() and not _in_heading(at)
     return Fault((Edit(at.start(), at.end(), at.word.capitalize()),)) if sure else None
 
 
@@ -187,9 +176,7 @@ def _shouted(at: At, draw: Draw) -> Fault | None:
     return Fault((Edit(at.start(), at.end(), at.word.upper()),)) if at.left and not _in_heading(at) else None
 
 
-_CAPITALISED = {name.lower() for name in mapping("product_names") if name.istitle()} | word_set(
-    "unicode markdown windows linux python latin english json html css http api url unix rust java docker"
-)
+_CAPITALISED = word_set("uncapitalised_names") | {name.lower() for name in mapping("product_names") if name.istitle()}
 
 
 def _name_lowered(at: At, draw: Draw) -> Fault | None:
@@ -208,7 +195,7 @@ def _heading_case(place: Place, draw: Draw) -> Fault | None:
     """One word of a heading against the style of the others: a small one in title case, a capital in sentence case."""
     heading, found = place.data, place.unit.words
     first, end = bisect_right(found.starts, heading.inner_start), bisect_left(found.starts, heading.inner_end)
-    telling = [i for i in range(first, end) if found.lowers[i] not in FUNCTION]
+    telling = [i for i in range(first, end) if found.lowers[i] not in FUNCTION_WORDS]
     plain = [i for i in telling if found.lowers[i] in _PLAIN and found.lowers[i] not in _PRODUCTS_LOWER]
     if not plain:
         return None
@@ -226,9 +213,13 @@ register_degrader(
     rule_subtype("name", 5, _PRODUCTS, _product, exact=True),
     rule_subtype("sentence_start", 3, {word.capitalize() for word in _PLAIN - {"i"}}, _sentence_start, exact=True),
     rule_subtype("name_lower", 4, _CAPITALISED, _name_lowered, class_="B"),
-    rule_subtype("noun_raised", 3, {word for word in NOUNS - FUNCTION if len(word) >= 4}, _random_capital, exact=True),
+    rule_subtype(
+        "noun_raised", 3, {word for word in NOUNS - FUNCTION_WORDS if len(word) >= 4}, _random_capital, exact=True
+    ),
     rule_subtype("after_colon", 1, _PLAIN - {"i"}, _item_start, exact=True),
-    rule_subtype("shouted", 1, word_set("not must never always only important all required"), _shouted, exact=True),
+    rule_subtype(
+        "shouted", 1, {"not", "must", "never", "always", "only", "important", "all", "required"}, _shouted, exact=True
+    ),
     Subtype("heading", 4, regions("heading"), _heading_case),
     does="a capital lost or added: sentence starts, names (Github), headings, a Noun, a SHOUTED word",
     example=("We use GitHub for it.", "We use Github for it."),

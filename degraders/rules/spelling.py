@@ -9,7 +9,7 @@ from itertools import accumulate, compress, count, islice
 
 from degraders.draw import Draw
 from degraders.edits import Edit
-from degraders.lexicon import mapping, match_case, tags
+from degraders.lexicon import mapping, match_case, tags, word_set
 from degraders.registry import Fault, Place, degrader, words
 from degraders.text.document import Unit, Words
 
@@ -25,34 +25,7 @@ _KNOWN = frozenset(
 )
 """Words that a slip must not yield, and of which a capital alone does not make a name."""
 
-_ALSO_WORDS = frozenset(
-    "abut act acts ale alls ally anus ar arc area arse ass ate ats ave avid bad bae bed ben bern bet bin bite blot"
-    " bock bond bone boo bot bowl bran bred calk cell cent chang chant cider clam clime clint clot coat coed coma comer"
-    " compere con conical cont coo cop cord cost cot cote coven cower crash crate crated crating creed crete crier crow"
-    " cum cunt dada dame damn dare darn date dats dea dead deal dear deed defied deigned den dial did die dies dome"
-    " dona dope dose dot duet dun eat eats els eternal eve fag fair fall far fat fate fed fie fiend filing fir firing"
-    " fist flat flaw flies flow foll fore fort fount free fro fund gage gal gate gaze gin gina gist god gods gong"
-    " grater greeter grid guise hale halt hand handing hat heat hell hep her hit hive hole hop hope hose hues hunt ides"
-    " inn into ire ito jot lace lad lain lake lam lane lass last late law lax leaning leas led les let lie lied lies"
-    " lime lin line ling link lit live load lob loin loins long loop loops loos lops lose loss lost lot love mace mach"
-    " made male males man mane mans many mare mart mast mat mate meas meat men mere messes met mike mile mill min mind"
-    " mine mist moan mode moe mole moor mooring moot mot mount mouse nave nazi ned nest net nets new noe non none noose"
-    " nor nose now nude oat oats oct ode odes once ones ooze opt order ours paar pad page paid pair pal pale pall pan"
-    " pane par pare pars part pas past pat pate paths pats pea peg pen pet pie pin pins pit pith plan planing plat pod"
-    " poi pole pool pore pores pot pots pram prams prat pray preset prey prig prime prong prose rad rages rails rally"
-    " ran rape rat rates ray red reed regrading reid rein rest rid ride rile rim rime ring riot rite rod role rot rote"
-    " routs rue ruin rum rut sad said sale sane sat sate sated saw scarped sea seal seam sear searing sects sen sense"
-    " serve set sever shews shill shit shod shot shows sill sin sit site sits slat slid slit slope slot slots slut sob"
-    " sole somme son soon sore sort soul sows spar spats spot star stared stat stile stir stony stop store stow sty sue"
-    " suing suit sun sure tailing tale tales tame tamed tar tare task tat tea team tear tech ted teem ten tent tern"
-    " test text than thee then they thin thing this thong those thou three thus tide tie tier ties tile tiles tim tin"
-    " tine tip tire tit tits toe toes tom ton tone tools top tore toss tote tour tow trail tram tray tread treat trial"
-    " trite trow true tun tune turn tween twin twine unties user uses vale vales van vane vary vast vat veil vein vent"
-    " vet vice vie vile vine void vole wad wade wage wait wall wan wane ward wards ware warm wars wary was waste wat"
-    " wave wax ways weal wean wear weed week wen went were wet what wheat when whit whore wick wield wile wilt win wind"
-    " wine wined wing wins wire wit with woe wok won wont wore work worn worse wort wrath wring writ yea year yell yet"
-    " yore".split()
-)
+_SHORT_WORDS = word_set("short_words")
 """Short words that stand in no list, which a slip in another short word may hit."""
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -165,7 +138,7 @@ def _may_slip(text: str) -> bool:
 
 def _is_slip(bad: str, good: str, unit: Unit) -> bool:
     """Whether a bad word is clearly no word: unknown, and no other inflection of the good one."""
-    if bad == good or bad in _KNOWN or bad in _ALSO_WORDS or len(bad) < 3 or unit.find_token(bad):
+    if bad == good or bad in _KNOWN or bad in _SHORT_WORDS or len(bad) < 3 or unit.find_token(bad):
         return False
     if good.startswith(bad):
         return _SAFE_WITHOUT_END.search(good) is not None
@@ -253,24 +226,11 @@ def _likeliest(forms: Sequence[str], draw: Draw) -> str:
 # ---------------------------------------------------------------------------------------------------------------------
 # Real words for other real words
 
-_FLUENT = frozenset(
-    tuple(pair.split(" "))
-    for pair in (
-        "content context,context content,fields files,alternate alternative,alternative alternate,further"
-        " farther,alternatively alternately,fewer less,section session,session section,interaction iteration,iteration"
-        " interaction,project product,clean clear,any many,many any,made make,make made,within without,when"
-        " where,where when,into in,tab tag,core code,code core,tests texts,text test,ran run,this the,these"
-        " those,those these,when then,that what,the this,currently current,internal interval,interval internal,remove"
-        " remote,entries entities,feature future,options opinions,process progress,processing progressing,phrase"
-        " phase,phase phrase,nodes notes,layer later,ensures insures,ensure insure,ensure assure,sent send,events"
-        " evens,differ defer,packet pocket,may my,chose choose"
-    ).split(",")
-)
-"""What a careless pen confuses without leaving a sentence that a reader could tell to be wrong."""
+_FLUENT = mapping("fluent_confusables")
 _WRONG = {
     good: wrong
     for good, forms in _CONFUSABLES.items()
-    if (wrong := [form for form in forms if " " not in good + form and (good, form) not in _FLUENT])
+    if (wrong := [form for form in forms if " " not in good + form and form not in _FLUENT.get(good, ())])
 }
 _SMALL = frozenset(word for word in _WRONG if len(word) <= 4)
 _LARGE = _WRONG.keys() - _SMALL
@@ -307,10 +267,7 @@ def _onwards(place: Place, vocabulary: Container[str]) -> Iterator[int]:
 # ---------------------------------------------------------------------------------------------------------------------
 # Word boundaries
 
-_OFTEN_WRITTEN_TWICE = frozenset(
-    "the a an to of in is and that for with on be it as are you this can or we by from have has will not your at if"
-    " when which use using all its into but so new also then".split()
-)
+_OFTEN_WRITTEN_TWICE = word_set("function_words", "doubled")
 _PHRASES: dict[str, list[tuple[str, Sequence[str]]]] = {}
 """What is written apart or with a hyphen, and how it is written wrong, by its first word."""
 for _phrase, _wrong in (_BOUNDARIES | {good: bad for good, bad in _CONFUSABLES.items() if " " in good}).items():

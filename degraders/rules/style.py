@@ -8,13 +8,10 @@ from degraders import lexicon
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.registry import Fault, Place, degrader, either, pattern, words
+from degraders.rules.vocabulary import BASE_VERBS, BE_FORMS, DETERMINERS, MODALS, NUMBERS, SINGULAR_NOUNS
 from degraders.rules.wording import (
-    BE,
     CODE,
     COMMA,
-    DETERMINERS,
-    MODALS,
-    NOUNS,
     STOP,
     Found,
     fits,
@@ -25,8 +22,6 @@ from degraders.rules.wording import (
     wordings,
 )
 from degraders.text.document import Unit
-
-_VERBS = frozenset(lexicon.mapping("verbs"))
 
 
 def _one_of(bad: tuple[str, ...], draw: Draw) -> str:
@@ -64,36 +59,26 @@ def _reads_well(unit: Unit, found: Found, bad: str) -> bool:
     """What the tag does not say: whether the inflated wording is still English there."""
     long = " " in bad
     if found.good.startswith("used"):
-        return found.left in BE
+        return found.left in BE_FORMS
     if found.tag == "inf":
         head = unit.doc.prose[max(unit.start, found.start - 80) : found.start]
         of_purpose = found.left == STOP or (
-            (found.left in NOUNS or found.left == CODE) and bool(_MEANS.search(head.rpartition(". ")[2]))
+            (found.left in SINGULAR_NOUNS or found.left == CODE) and bool(_MEANS.search(head.rpartition(". ")[2]))
         )
-        return found.right in _VERBS and of_purpose
+        return found.right in BASE_VERBS and of_purpose
     if found.tag == "adv" and long:
         return found.right == STOP or (found.left == STOP and found.right == COMMA)
     if found.tag == "verb-ed" and long:
-        return found.left not in BE or bad.split()[-1] in _TAIL_WORDS
+        return found.left not in BE_FORMS or bad.split()[-1] in _TAIL_WORDS
     return True
 
 
 # Hedges
 
-_ADJECTIVES = frozenset(
-    "simple easy useful important common difficult hard fast slow large small similar different clear powerful "
-    "flexible complex helpful convenient efficient expensive cheap straightforward safe likely rare good new "
-    "strict verbose".split()
-)
-_OPENERS = frozenset(
-    "The This These A An It You We If When There For In By To All Each Any Most Some Every Your Its They That "
-    "Both".split()
-)
+_ADJECTIVES = lexicon.word_set("adjectives", "gradable")
+_OPENERS = lexicon.word_set("function_words", "opener")
 _BEFORE_VERBS = frozenset({*MODALS, "to", "you", "we", "then"})
-_MEANINGFUL = frozenset(
-    "only automatically quickly generally typically usually normally possibly potentially hopefully luckily "
-    "unfortunately interestingly presumably".split()
-)
+_MEANINGFUL = lexicon.word_set("adverbs", "meaningful")
 _FILLERS = tuple(phrase for phrase in lexicon.phrases("hedges", "before-verb") if phrase not in _MEANINGFUL)
 _BEFORE_IMPERATIVES = ("Just", "Simply", "Just", "Simply", "Then simply", "Now just", "Basically, just", "Easily")
 _HEDGES = tuple(
@@ -105,7 +90,7 @@ _INTENSIFIERS = lexicon.phrases("hedges", "before-adjective")
 
 @degrader(
     "style.hedge",
-    where=words(_OPENERS | _BEFORE_VERBS | _ADJECTIVES | {verb.capitalize() for verb in _VERBS}, exact=True),
+    where=words(_OPENERS | _BEFORE_VERBS | _ADJECTIVES | {verb.capitalize() for verb in BASE_VERBS}, exact=True),
     does="adds a filler or a hedge (just, simply, obviously, please note that)",
     example=("You can install the package.", "You can just install the package."),
     recoverable="A",
@@ -118,9 +103,9 @@ def hedge(place: Place, draw: Draw) -> Fault | None:
     if left == STOP and word[0].isupper():
         return _hedged_sentence(place, right, draw)
     if word in _ADJECTIVES:
-        after = left in BE or (left in {"a", "the"} and right in NOUNS)
+        after = left in BE_FORMS or (left in {"a", "the"} and right in SINGULAR_NOUNS)
         return _inserted(place.start, draw.choice(_INTENSIFIERS) + " ", left == "a") if after else None
-    if word.lower() in _BEFORE_VERBS and right in _VERBS and left not in {"how", "want", "let", "used"}:
+    if word.lower() in _BEFORE_VERBS and right in BASE_VERBS and left not in {"how", "want", "let", "used"}:
         return _inserted(place.end, " " + _filler(draw), word == "to" and draw.chance(0.7))
     return None
 
@@ -135,7 +120,7 @@ def _inserted(at: int, text: str, refused: bool) -> Fault | None:
 
 def _hedged_sentence(place: Place, right: str, draw: Draw) -> Fault | None:
     """An imperative gets a filler before its verb, another sentence an opening that says nothing."""
-    if place.text.lower() in _VERBS:
+    if place.text.lower() in BASE_VERBS:
         if not fits("verb-base", place.text, STOP, right):
             return None
         text = f"{draw.choice(_BEFORE_IMPERATIVES)} {place.text.lower()}"
@@ -164,14 +149,13 @@ _VAGUE_TAGS = lexicon.tags("vague")
 _VAGUE_WORDS = {good: bad for good, bad in _VAGUE_ENTRIES.items() if "NUMBER" not in good}
 _NOT_BEFORE_SOME = DETERMINERS | {"", STOP, COMMA, "least", "most", "than", "to", "between"}
 _COUNTED = re.compile(r"\w+\s([a-z]+s|[KMG]B|percent)\b")
-_NUMERALS = frozenset("two three four five six seven eight nine ten twelve".split())
 
 
 @degrader(
     "style.vague",
     where=either(
         wordings(_VAGUE_WORDS, _VAGUE_TAGS),
-        either(pattern(r"[0-9]\d{0,5}(?=\s[A-Za-z])", over="prose"), words(_NUMERALS)),
+        either(pattern(r"[0-9]\d{0,5}(?=\s[A-Za-z])", over="prose"), words(NUMBERS)),
     ),
     does="makes an exact wording vague (file → thing, 3 → some, must → might want to)",
     example=("Open the file. Save the file to disk.", "Open the file. Save the thing to disk."),
@@ -307,7 +291,7 @@ _CHAT = {
     good: tuple(form.strip() for form in bad.split(","))
     for good, _, bad in (entry.partition(": ") for entry in lexicon.phrases("chatty", "replace"))
 }
-_CHAT_TAGS = {good: "verb-base" if good in _VERBS else "noun" if good in NOUNS else "" for good in _CHAT}
+_CHAT_TAGS = {good: "verb-base" if good in BASE_VERBS else "noun" if good in SINGULAR_NOUNS else "" for good in _CHAT}
 _GREETINGS = lexicon.phrases("chatty", "sentence-start")
 _CHEERS = tuple(phrase for phrase in lexicon.phrases("chatty", "sentence-end") if phrase.strip("!"))
 

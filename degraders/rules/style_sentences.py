@@ -8,21 +8,21 @@ from degraders import lexicon
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.registry import Fault, Place, degrader, pattern, words
-from degraders.rules.wording import CODE, COMMA, DETERMINERS, MODALS, STOP, fits, left_of, right_of
+from degraders.rules.vocabulary import (
+    BASE_OF_THIRD,
+    BASE_VERBS,
+    DETERMINERS,
+    FORMS_OF,
+    MODALS,
+    PLURAL_NOUNS,
+    SINGULAR_NOUNS,
+)
+from degraders.rules.wording import CODE, COMMA, STOP, fits, left_of, right_of
 from degraders.text.document import BLOCK, INLINE, Unit
 
-_VERBS = lexicon.mapping("verbs")
-_NOUNS = lexicon.mapping("nouns")
-_SINGULAR = frozenset(_NOUNS)
-_PLURAL = frozenset(forms[0] for forms in _NOUNS.values())
-_VERB_FORMS = frozenset(_VERBS).union(*_VERBS.values())
-_THIRD = {forms[0]: base for base, forms in _VERBS.items()} | {"is": "be", "has": "have"}
-_STARTERS = frozenset(
-    "the a an this that these those it they you we i there if when while in for to as by with after before since "
-    "each every all some most both any no another its your our their such because although once until unless at on "
-    "from even only now then here instead however therefore also otherwise additionally furthermore what how where "
-    "why but and so different multiple several many using".split()
-)
+_ALL_VERB_FORMS = BASE_VERBS.union(*FORMS_OF.values())
+_BASE_OF_THIRD = BASE_OF_THIRD | {"is": "be", "has": "have"}
+_STARTERS = lexicon.word_set("function_words", "sentence-start")
 _ABBREVIATION = re.compile(r"(?:\be\.g|\bi\.e|\betc|\bvs|\bcf|\bapprox|\b[A-Z])$")
 _BORDER = re.compile(r"[.!?:](?:[\s)]|\x00+\s)")
 _END = re.compile(r"[.!?:](?=[\s\x00\x01)]|$)|\x01|\Z")
@@ -92,7 +92,7 @@ def _joined(place: Place, head: str, tail: str, draw: Draw) -> str | None:
         return None
     gap, word = parts.groups()
     lower = word.lower()
-    imperative = lower in _VERBS and fits("verb-base", lower, STOP, right_of(place.unit.doc.body, place.end))
+    imperative = lower in BASE_VERBS and fits("verb-base", lower, STOP, right_of(place.unit.doc.body, place.end))
     if gap.strip(" \t\r\n>") or (lower not in _STARTERS and not imperative):
         return None
     gap, word = gap if gap.strip(" ") else " ", lexicon.lower_first(word)
@@ -103,7 +103,7 @@ def _joined(place: Place, head: str, tail: str, draw: Draw) -> str | None:
             return None
         return f" and{gap}{word}" if lower == "then" else f",{gap}{word}"
     follows = _VERB_FOLLOWS.match(tail)
-    finite = follows is not None and (follows[1] in _THIRD or follows[1] in MODALS)
+    finite = follows is not None and (follows[1] in _BASE_OF_THIRD or follows[1] in MODALS)
     if lower in ("it", "this", "that") and finite and draw.chance(0.6):
         return f",{gap}which"
     joint = draw.weighted_choice((", and", " and", " -", ", so"), (5, 9, 10, 13 if lower in _CONSEQUENCES else 10))
@@ -112,7 +112,7 @@ def _joined(place: Place, head: str, tail: str, draw: Draw) -> str | None:
 
 def _opens_with_verb(sentence: str) -> bool:
     match = re.match(r"[\s\x00]*(?:(?:First|Then|Next|Now),?\s)?([A-Za-z]+)", sentence)
-    return match is not None and match[1].lower() in _VERBS
+    return match is not None and match[1].lower() in BASE_VERBS
 
 
 # The imperative in the passive
@@ -122,11 +122,9 @@ _OBJECT = re.compile(
     r"(?=[.,;:]|\s(?:in|to|with|from|into|on|using|by|for|before|after|so|if|when|as|at|via|of)\b)"
 )
 _INSTRUCTION = re.compile(r"(?:(First|Next|Then|Finally|Now),?\s)?(?:You\s(can|should|must|may)\s)?([A-Za-z]+)\s", re.I)
-_IDIOMS = frozenset("consider see let note keep take have make fix revert deprecate drop give mind be do get".split())
+_IDIOMS = lexicon.word_set("verb_classes", "no-passive")
 _ARTICLES = frozenset("the a an your this these all each any".split())
-_NO_MODIFIERS = DETERMINERS | frozenset(
-    "and or of in to that for few several multiple it you how what if whether with from on by at only".split()
-)
+_NO_MODIFIERS = DETERMINERS | lexicon.word_set("function_words", "no-modifier")
 _CHANGE_LOG = re.compile(r"change|release|history|news", re.IGNORECASE)
 _JOINED_WORD = re.compile(r"(?:\b(?:and|or|then|but)|,)\s([a-z]+)")
 _NO_OBJECTS = frozenset("time times look way bit moment case".split())
@@ -135,7 +133,7 @@ _NO_OBJECTS = frozenset("time times look way bit moment case".split())
 @degrader(
     "style.passive",
     where=words(
-        {*(verb.capitalize() for verb in _VERBS), "First", "Next", "Then", "Finally", "Now", "You"}, exact=True
+        {*(verb.capitalize() for verb in BASE_VERBS), "First", "Next", "Then", "Finally", "Now", "You"}, exact=True
     ),
     does="turns an instruction into the passive",
     example=("Install the package with pip.", "The package should be installed by the user with pip."),
@@ -150,7 +148,7 @@ def passive(place: Place, draw: Draw) -> Fault | None:
     if not said or not noun or _CHANGE_LOG.search(place.unit.doc.doc_id):
         return None
     verb, modal = said[3].lower(), said[2]
-    if verb not in _VERBS or verb in _IDIOMS or (verb in _SINGULAR and noun[1].split()[0] not in _ARTICLES):
+    if verb not in BASE_VERBS or verb in _IDIOMS or (verb in SINGULAR_NOUNS and noun[1].split()[0] not in _ARTICLES):
         return None
     if not _is_object(noun[1]) or _continues(_after(mask, noun.end())):
         return None
@@ -160,10 +158,10 @@ def passive(place: Place, draw: Draw) -> Fault | None:
         return None
     if said[1] is None:
         object_ = object_[0].upper() + object_[1:]
-    needs = "need to be" if noun[1].split()[-1].strip(INLINE) in _PLURAL else "needs to be"
+    needs = "need to be" if noun[1].split()[-1].strip(INLINE) in PLURAL_NOUNS else "needs to be"
     done = f"{modal} be" if modal else draw.choice(("should be", needs))
     agent = draw.choice((" by the user", " by you", ""))
-    return Fault((Edit(start, noun.end(), f"{object_} {done} {_VERBS[verb][2]}{agent}"),))
+    return Fault((Edit(start, noun.end(), f"{object_} {done} {FORMS_OF[verb].participle}{agent}"),))
 
 
 def _is_object(phrase: str) -> bool:
@@ -173,8 +171,8 @@ def _is_object(phrase: str) -> bool:
     if noun in _NO_OBJECTS or _NO_MODIFIERS.intersection(modifiers[determined:]):
         return False
     if determined:
-        return noun in _SINGULAR or noun in _PLURAL or not noun
-    return len(modifiers) < 2 and (noun in _PLURAL or not noun)
+        return noun in SINGULAR_NOUNS or noun in PLURAL_NOUNS or not noun
+    return len(modifiers) < 2 and (noun in PLURAL_NOUNS or not noun)
 
 
 def _balanced(text: str) -> bool:
@@ -185,7 +183,7 @@ def _balanced(text: str) -> bool:
 
 def _continues(rest: str) -> bool:
     """Whether a second verb hangs on the imperative: `… and run it`, `…, then open`."""
-    return any(verb in _VERBS for verb in _JOINED_WORD.findall(rest))
+    return any(verb in BASE_VERBS for verb in _JOINED_WORD.findall(rest))
 
 
 # Person and tense
@@ -223,7 +221,7 @@ _CONDITION = re.compile(
 
 @degrader(
     "style.person_tense",
-    where=words(_PERSONS | _THIRD.keys() | {"doesn't"}),
+    where=words(_PERSONS | _BASE_OF_THIRD.keys() | {"doesn't"}),
     does="changes the person (you → the user, we) or the tense (present → will)",
     example=("If you have a token, pass it.", "If the user has a token, pass it."),
     recoverable="B",
@@ -250,13 +248,13 @@ def _future(place: Place, word: str) -> str | None:
     negated = mask.startswith(" not ", place.end)
     if word in ("does", "has") and negated != (word == "does"):
         return None
-    return _AUXILIARIES.get(word) or f"will {_THIRD[word]}"
+    return _AUXILIARIES.get(word) or f"will {_BASE_OF_THIRD[word]}"
 
 
 def _states(mask: str, start: int, end: int) -> bool:
     """Whether a verb stands between a subject in the singular and what it says of it."""
     subject = _SUBJECT.search(mask, max(0, start - 40), start) if _PREDICATE.match(mask, end) else None
-    return subject is not None and all(noun.lower() in _SINGULAR for noun in subject.groups() if noun)
+    return subject is not None and all(noun.lower() in SINGULAR_NOUNS for noun in subject.groups() if noun)
 
 
 def _other_subject(place: Place, word: str, draw: Draw) -> Fault | None:
@@ -273,13 +271,13 @@ def _other_subject(place: Place, word: str, draw: Draw) -> Fault | None:
         return _swapped(place, place.end, draw.choice(_AS_OBJECT[word]))
     if word == "we":
         return _swapped(place, *_agreeing(place, match, verb, {"are": "am", "were": "was"}, "I"))
-    finite = verb in MODALS or verb in _BE_FORMS or verb in _VERBS
+    finite = verb in MODALS or verb in _BE_FORMS or verb in BASE_VERBS
     if not match or not finite:
         return None
     if draw.chance(0.5) or not _alone(previous, verb, _after(mask, match.end())):
         return _swapped(place, place.end, "we")
-    if verb in _VERBS and verb not in _BE_FORMS and previous not in MODALS:
-        agreed = {verb: _VERBS[verb][0]}
+    if verb in BASE_VERBS and verb not in _BE_FORMS and previous not in MODALS:
+        agreed = {verb: FORMS_OF[verb].third}
     else:
         agreed = _BE_FORMS
     return _swapped(place, *_agreeing(place, match, verb, agreed, "the user"))
@@ -289,7 +287,9 @@ def _alone(previous: str, verb: str, rest: str) -> bool:
     """Whether no word but the next verb must agree with the pronoun."""
     if previous in _QUESTIONS:
         return False
-    return verb in MODALS or not any(other in _VERBS for other in re.findall(r"\b(?:and|or|then|but)\s([a-z]+)", rest))
+    return verb in MODALS or not any(
+        other in BASE_VERBS for other in re.findall(r"\b(?:and|or|then|but)\s([a-z]+)", rest)
+    )
 
 
 def _agreeing(
@@ -314,7 +314,7 @@ _PHRASE = re.compile(
     r"in|on|to|with|from|when|if|and|before|after|by|using|at|into|as|or|again)\b)"
 )
 _LOWER_WORD = re.compile(r"[a-z]+")
-_GOVERNORS = _VERB_FORMS | _PREPOSITIONS
+_GOVERNORS = _ALL_VERB_FORMS | _PREPOSITIONS
 _CLAUSE = frozenset({STOP, *"that if when because whether so and but while until unless then how once where".split()})
 _BEFORE_PRONOUN = _GOVERNORS | _CLAUSE
 _PEOPLE = frozenset("user developer author administrator maintainer reader operator person programmer customer".split())
@@ -345,8 +345,8 @@ def ambiguous_pronoun(place: Place, draw: Draw) -> Fault | None:
     previous = left_of(unit.doc.body, place.start)
     match = _PHRASE.match(unit.doc.body, place.start) if previous in _BEFORE_PRONOUN else None
     noun = match[1].split()[-1] if match else ""
-    plural = noun in _PLURAL
-    if not match or noun in _NEVER_IT or not (plural or noun in _SINGULAR):
+    plural = noun in PLURAL_NOUNS
+    if not match or noun in _NEVER_IT or not (plural or noun in SINGULAR_NOUNS):
         return None
     if not _in_its_place(previous, match[2], plural) or not _other_nouns(unit, place.start, noun, plural):
         return None
@@ -360,13 +360,13 @@ def _in_its_place(previous: str, verb: str | None, plural: bool) -> bool:
     """Whether a phrase is the subject of a verb that agrees with it, or the object of one or of a preposition."""
     if verb is None:
         return previous in _GOVERNORS
-    agrees = verb in ("are", "were", "have", "do") if plural else verb in _THIRD or verb == "was"
+    agrees = verb in ("are", "were", "have", "do") if plural else verb in _BASE_OF_THIRD or verb == "was"
     return (agrees or verb in MODALS) and previous in _CLAUSE
 
 
 def _other_nouns(unit: Unit, at: int, noun: str, plural: bool) -> bool:
     """Whether another thing stands before that the pronoun could mean."""
-    nouns = _PLURAL if plural else _SINGULAR
+    nouns = PLURAL_NOUNS if plural else SINGULAR_NOUNS
     window = unit.doc.body[max(unit.start, at - 200) : at]
     return any(word in nouns and word != noun for word in _LOWER_WORD.findall(window))
 

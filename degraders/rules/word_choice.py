@@ -6,21 +6,21 @@ import re
 
 from degraders.draw import Draw
 from degraders.edits import Edit
-from degraders.lexicon import mapping, phrases, tags
+from degraders.lexicon import mapping, phrases, tags, word_set
 from degraders.registry import Fault, Place, Subtype, pattern, register_degrader, words
-from degraders.rules.context import (
+from degraders.rules.context import At, rule_subtype
+from degraders.rules.vocabulary import (
+    AUXILIARIES,
     BASE_OF_ING,
     BASE_OF_PARTICIPLE,
-    BE,
-    DETERMINERS,
-    FORMS,
-    FUNCTION,
-    MODALS,
+    BASE_OF_THIRD,
+    BASE_VERBS,
+    BE_FORMS,
+    FORMS_OF,
+    FUNCTION_WORDS,
     NOUNS,
+    OBJECT_STARTS,
     PREPOSITIONS,
-    At,
-    rule_subtype,
-    word_set,
 )
 from degraders.rules.wording import Found, occurs_elsewhere, replaced, wordings
 
@@ -52,20 +52,13 @@ def _related(at: At, draw: Draw) -> Fault | None:
 
 # A word lost, a word too much
 
-_ADVERBS = word_set(
-    "also only already always usually automatically currently explicitly directly simply still even now often again"
-    " then just typically generally manually optionally instead later first together either both never often however"
-    " additionally correctly properly really actually fully completely exactly easily"
-)
-_QUALIFIERS = word_set(
-    "new following same different given specific current existing default available single main custom entire"
-    " additional own other multiple several various certain possible particular required local global common"
-)
+_ADVERBS = word_set("adverbs", "droppable")
+_QUALIFIERS = word_set("adjectives", "qualifier")
 
 
 def _modifier_lost(at: At, draw: Draw) -> Fault | None:
     """`crate types` → `types`: the first of two nouns; told where it stands before the second elsewhere."""
-    if at.right not in NOUNS or not at.text().islower() or at.left not in DETERMINERS | PREPOSITIONS | MODALS:
+    if at.right not in NOUNS or not at.text().islower() or at.left not in OBJECT_STARTS | PREPOSITIONS | AUXILIARIES:
         return None
     evidence = occurs_elsewhere(at.unit, f"{at.word} {at.right}", at.start(), at.end(1))
     fault = at.dropped() if at.left not in ("a", "an") else None
@@ -80,7 +73,7 @@ def _head_lost(at: At, draw: Draw) -> Fault | None:
     return Fault((Edit(at.end(-1), at.end(), ""),), "C" if evidence else "D", evidence)
 
 
-_AFTER_HEAD = BE | MODALS | PREPOSITIONS | word_set("and or that which")
+_AFTER_HEAD = BE_FORMS | AUXILIARIES | PREPOSITIONS | {"and", "or", "that", "which"}
 
 
 def _adverb_lost(at: At, draw: Draw) -> Fault | None:
@@ -89,7 +82,7 @@ def _adverb_lost(at: At, draw: Draw) -> Fault | None:
 
 def _qualifier_lost(at: At, draw: Draw) -> Fault | None:
     """`the following values` → `the values`."""
-    sure = at.left in DETERMINERS and at.left not in ("a", "an") and at.right in NOUNS and at.text().islower()
+    sure = at.left in OBJECT_STARTS and at.left not in ("a", "an") and at.right in NOUNS and at.text().islower()
     return at.dropped() if sure else None
 
 
@@ -101,7 +94,7 @@ _EXTRA_START = phrases("extra_words", "sentence-start")
 
 def _verb_padded(at: At, draw: Draw) -> Fault | None:
     """`instead get` → `instead simply get`."""
-    if at.right not in FORMS or at.left in ("how", "want") or (at.word == "to" and draw.chance(0.8)):
+    if at.right not in BASE_VERBS or at.left in ("how", "want") or (at.word == "to" and draw.chance(0.8)):
         return None
     return at.step(1).preceded_by(draw.choice(_EXTRA)) if at.text(1).islower() else None
 
@@ -131,12 +124,14 @@ register_degrader(
     "style.word_choice",
     Subtype("synonym", 4, wordings(mapping("synonyms"), tags("synonyms")), _near),
     rule_subtype("related", 5, _RELATED, _related),
-    rule_subtype("modifier_lost", 3, NOUNS - FUNCTION, _modifier_lost),
-    rule_subtype("head_lost", 3, NOUNS - FUNCTION, _head_lost),
+    rule_subtype("modifier_lost", 3, NOUNS - FUNCTION_WORDS, _modifier_lost),
+    rule_subtype("head_lost", 3, NOUNS - FUNCTION_WORDS, _head_lost),
     rule_subtype("adverb_lost", 2, _ADVERBS, _adverb_lost),
     rule_subtype("qualifier_lost", 2, _QUALIFIERS, _qualifier_lost),
-    rule_subtype("verb_padded", 2, MODALS | word_set("to you we they it which that"), _verb_padded, class_="A"),
-    rule_subtype("noun_padded", 2, DETERMINERS | PREPOSITIONS, _noun_padded, class_="A"),
+    rule_subtype(
+        "verb_padded", 2, AUXILIARIES | {"to", "you", "we", "they", "it", "which", "that"}, _verb_padded, class_="A"
+    ),
+    rule_subtype("noun_padded", 2, OBJECT_STARTS | PREPOSITIONS, _noun_padded, class_="A"),
     Subtype("end_padded", 1, pattern(r"(?<=[a-z\x00])(?=\.(?:\s|\x01|\Z))"), _end_padded, "A"),
     Subtype("start_padded", 1, pattern(_START.pattern), _start_padded, "A"),
     does="a word that is near the right one, a word lost, or a word too much",
@@ -184,15 +179,12 @@ def _compound(at: At, draw: Draw) -> Fault | None:
 
 def _relative_shortened(at: At, draw: Draw) -> Fault | None:
     """`a term that originates` → `a term originating`, `which is used` → `used`."""
-    if at.right in BE and at[2] in BASE_OF_PARTICIPLE | BASE_OF_ING:
+    if at.right in BE_FORMS and at[2] in BASE_OF_PARTICIPLE | BASE_OF_ING:
         return Fault((Edit(at.start(), at.start(2), ""),))
-    base = _THIRD.get(at.right)
+    base = BASE_OF_THIRD.get(at.right)
     if not base or at.left not in NOUNS:
         return None
-    return Fault((Edit(at.start(), at.end(1), FORMS[base][3]),))
-
-
-_THIRD = {third: base for base, (third, *_) in FORMS.items()}
+    return Fault((Edit(at.start(), at.end(1), FORMS_OF[base].ing),))
 
 
 def _relative_drawn_out(at: At, draw: Draw) -> Fault | None:
@@ -203,9 +195,9 @@ def _relative_drawn_out(at: At, draw: Draw) -> Fault | None:
     if at.word in BASE_OF_PARTICIPLE and at.right in PREPOSITIONS:
         relative = draw.choice(("that", "which"))
         return at.preceded_by(f"{relative} {'are' if many else 'is'}")
-    if at.word in BASE_OF_ING and at.right in DETERMINERS:
+    if at.word in BASE_OF_ING and at.right in OBJECT_STARTS:
         base = BASE_OF_ING[at.word]
-        return at.becomes(f"that {base if many else FORMS[base][0]}")
+        return at.becomes(f"that {base if many else FORMS_OF[base].third}")
     return None
 
 
@@ -283,8 +275,8 @@ register_degrader(
     Subtype("turned", 3, wordings(_TURNED), _reworded),
     Subtype("plain", 5, wordings(mapping("plain_rewordings"), tags("plain_rewordings")), _reworded),
     Subtype("of_phrase", 2, pattern(r"\bthe ([a-z]+) of the ([a-z]+)(?=[ ,.;:)\x01])"), _of_phrase),
-    rule_subtype("compound", 2, word_set("the this"), _compound),
-    rule_subtype("relative_short", 2, word_set("that which"), _relative_shortened),
+    rule_subtype("compound", 2, {"the", "this"}, _compound),
+    rule_subtype("relative_short", 2, {"that", "which"}, _relative_shortened),
     rule_subtype("relative_long", 2, BASE_OF_PARTICIPLE.keys() | BASE_OF_ING.keys(), _relative_drawn_out),
     Subtype(
         "purpose",
@@ -292,7 +284,7 @@ register_degrader(
         pattern(r"(?:(?<=[\x01])|(?<=\. ))(?:If you want to|In order to|If you need to|To)(?= [a-z])"),
         _purpose,
     ),
-    Subtype("rewritten", 4, words(NOUNS | FORMS.keys() | FUNCTION), _rewritten),
+    Subtype("rewritten", 4, words(NOUNS | BASE_VERBS | FUNCTION_WORDS), _rewritten),
     Subtype("joined", 3, pattern(rf"(?<=[a-z)\x00])(?:{_PARTS})(?=[a-z\x00])"), _sentences_joined),
     does="says a phrase in other, no better words, or joins what stood apart",
     example=("There are a number of settings.", "There are several settings."),

@@ -7,52 +7,41 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from degraders import lexicon
 from degraders.draw import Draw
 from degraders.edits import Edit
+from degraders.lexicon import match_case, word_set
 from degraders.registry import Place
+from degraders.rules.vocabulary import BE_FORMS, DETERMINERS, MODALS, SINGULAR_NOUNS
 from degraders.text.document import BLOCK, INLINE, Unit
 
 STOP, COMMA, CODE = ".", ",", "`"
 """Neighbours that are no words: the border of a sentence or block, a pause inside one, and code or markup."""
 
-DETERMINERS = frozenset(
-    "the a an this that these those your its their our my each every any all some no another both such".split()
-)
-MODALS = frozenset("can could may might must should will would cannot can't won't shouldn't".split())
-BE = frozenset("is are was were be been being".split())
 _OBJECTS = DETERMINERS - {"that"} | {CODE, *"it them us itself multiple several one two new only".split()}
 _PRONOUNS = frozenset("you we they it i there this".split())
-_AFTER_NOUN = BE | MODALS | {STOP, COMMA}
-_AFTER_NOUN |= frozenset(
-    "has have does of to in for with that which and or from on by at as when if you we it into".split()
-)
+_AFTER_NOUN = BE_FORMS | MODALS | {STOP, COMMA} | word_set("function_words", "after-term")
 _BEFORE = {
     "verb-base": MODALS | {STOP, *"to not don't please then you we they let's".split()},
     "verb-ing": frozenset({STOP, COMMA, *"by for when before after of from without is are be while keep".split()}),
     "noun": DETERMINERS | {CODE},
     "noun-plural": DETERMINERS | {CODE, "of", "with", "several"},
-    "adj-pred": BE,
+    "adj-pred": BE_FORMS,
     "imperative": {STOP},
 }
 """What stands before a word of a tag, of those for which that can be listed."""
 _BEFORE_ED = _PRONOUNS | {"has", "have", "had"}
-_BEFORE_ADJECTIVE = BE | {"the", "a", "an", "as"}
+_BEFORE_ADJECTIVE = BE_FORMS | {"the", "a", "an", "as"}
 _AFTER_ADJECTIVE = frozenset({STOP, COMMA, *"to for when if because in and".split()})
 _AFTER_CONJUNCTION = _PRONOUNS | DETERMINERS | {CODE}
 _AFTER_PREPOSITION = DETERMINERS | {CODE}
 _NOT_BEFORE_CONJUNCTION = frozenset("as only even see check know".split())
 _NOT_BEFORE_DETERMINER = DETERMINERS | {"as", "so", "too", "how"}
-_NOT_AFTER_DETERMINER = BE | MODALS | {"of", "other", STOP, COMMA}
+_NOT_AFTER_DETERMINER = BE_FORMS | MODALS | {"of", "other", STOP, COMMA}
 
 _RIGHT = re.compile(r"\s+(?:([\w'’-]+)|\x00)|([.!?:]|\s*(?:\x01|\Z))|[,;)]|\s+\(")
 _ARTICLE = re.compile(r"(?<![\w\x00-])([Aa]n?)(\s+)\Z")
 _VOWEL = re.compile(r"(?!uni(?!n|m)|us[aeu]|uti|eu|one\b|once)[aeiou]|hour|honest")
 _VOWEL_LETTER = re.compile(r"[FLMNRSX](?:[A-Z]|s?\b)")
-
-
-NOUNS = frozenset(lexicon.mapping("nouns"))
-"""Singular nouns."""
 
 
 class Found(NamedTuple):
@@ -154,7 +143,7 @@ def fits(tag: str, good: str, left: str, right: str) -> bool:
         case "verb-s":
             return (left in ("this", "that") or left not in DETERMINERS) and (right in _OBJECTS or " " in good)
         case "verb-ed":
-            return left in BE or (left in _BEFORE_ED and right in _OBJECTS)
+            return left in BE_FORMS or (left in _BEFORE_ED and right in _OBJECTS)
         case "noun" | "noun-plural":
             return right in _AFTER_NOUN
         case "adj":
@@ -166,13 +155,13 @@ def fits(tag: str, good: str, left: str, right: str) -> bool:
         case "prep":
             if good in ("before", "after"):
                 return right.endswith("ing")
-            return left != STOP and left not in BE and right in _AFTER_PREPOSITION
+            return left != STOP and left not in BE_FORMS and right in _AFTER_PREPOSITION
         case "conj":
             return right in _AFTER_CONJUNCTION and left not in _NOT_BEFORE_CONJUNCTION
         case "inf":
             return right not in DETERMINERS
         case "modal-s":
-            return left in (CODE, "it") or left in NOUNS
+            return left in (CODE, "it") or left in SINGULAR_NOUNS
         case "modal":
             return left not in (STOP, "but", "and", "that") and right not in (STOP, COMMA, "not", "you", "we")
         case "det":
@@ -187,7 +176,7 @@ def replaced(place: Place, start: int, end: int, bad: str) -> Edit | None:
     good = unit.doc.text[start:end]
     if "\n" in good or (good.isupper() and len(good) > 1 and bad[0].islower()):
         return None
-    new = lexicon.match_case(bad, good)
+    new = match_case(bad, good)
     article = _ARTICLE.search(unit.doc.prose, max(unit.start, start - 4), start)
     if not article:
         return Edit(start, end, new)

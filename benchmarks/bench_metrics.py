@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Speed of the metrics: all but those that need a model, for 1,000 pairs of 200 words, on one core.
+"""Measure the speed of the metrics that need no model, for 1,000 pairs of 200 words on one core.
 
-    python benchmarks/bench_metrics.py sample_docs/
+    python -m benchmarks.bench_metrics sample_docs/
 
-Cuts the documents of a folder into stretches of 200 words, degrades them as stage 1 does, repairs half of the errors,
+Cuts the documents of a folder into passages of 200 words, degrades them as stage 1 does, repairs half of the errors,
 changes one word in every second answer, and prints
 
-- CPU-seconds for `score`, for the overlap metrics apart, and for the figures with their intervals;
-- the same for `copy`, which every evaluation scores too, and for answers that have nothing to do with the text;
+- the CPU-seconds of all metrics, and of the figures with their intervals;
+- the same for `copy`, which every evaluation scores too, and for answers unrelated to the text;
 - sacrebleu and rouge-score on a fifth of the pairs, in turn (`pip install -r requirements-dev.txt`), and how often the
-  scores are the same: for TER not where sacrebleu's beam misses the best alignment of a long passage that came or went.
+  scores are the same. TER differs where sacrebleu's beam search misses the best alignment of a long insertion or
+  deletion.
 """
 
 from __future__ import annotations
@@ -18,67 +19,80 @@ import argparse
 import random
 import re
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+import cli
+from benchmarks.shared import cpu_seconds, print_row
+from degraders.catalogue import all_degraders
+from degraders.dataset.pairs import Pair, align_spans
+from degraders.dataset.sources import FORMAT_BY_ENDING
+from degraders.edits import restore
+from degraders.engine import Degradation, Plan
+from degraders.text.parse import parse
+from degraders.text.units import divide
+from scoring import figures, metrics, overlap
 
-from degraders.catalogue import all_degraders  # noqa: E402
-from degraders.dataset.pairs import Pair, align_spans  # noqa: E402
-from degraders.dataset.sources import FORMAT_BY_ENDING  # noqa: E402
-from degraders.edits import restore  # noqa: E402
-from degraders.engine import Degradation, Plan  # noqa: E402
-from degraders.text.parse import parse  # noqa: E402
-from degraders.text.units import divide  # noqa: E402
-from scoring import figures, metrics, overlap  # noqa: E402
-
-Answered = list[tuple[Pair, str]]
+AnsweredPairs = list[tuple[Pair, str]]
+Score = Callable[[str, str], float]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("docs", type=Path, help="folder of documents")
-    parser.add_argument("--pairs", type=int, default=1000, help="pairs to score (default: %(default)s)")
-    parser.add_argument("--words", type=int, default=200, help="words of each (default: %(default)s)")
-    options = parser.parse_args()
-    answered = list(islice(answers(options.docs, options.words), options.pairs))
+@dataclass(frozen=True)
+class Options:
+    """The options of the command line."""
+
+    docs: Path
+    pairs: int
+    words: int
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = cli.parse_options(build_parser(), argv, Options)
+    answered = list(islice(make_answered_pairs(options.docs, options.words), options.pairs))
     spans = sum(len(pair.spans) for pair, _ in answered)
     words = sum(len(pair.bad.split()) for pair, _ in answered) / len(answered)
-    show("pairs", f"{len(answered)} of {words:.0f} words, {spans / len(answered):.1f} errors each")
-    ours(answered)
-    against_references(answered)
+    print_row("pairs", f"{len(answered)} of {words:.0f} words, {spans / len(answered):.1f} errors each")
+    measure_ours(answered)
+    compare_with_references(answered)
     return 0
 
 
-def answers(docs: Path, words: int) -> Iterator[tuple[Pair, str]]:
-    """Degraded stretches of the documents and an answer to each, without end."""
-    texts = [
-        (stretch, FORMAT_BY_ENDING[path.suffix])
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("docs", type=Path, help="folder of documents")
+    parser.add_argument("--pairs", type=int, default=1000, help="pairs to score (default: %(default)s)")
+    parser.add_argument("--words", type=int, default=200, help="words of each pair (default: %(default)s)")
+    return parser
+
+
+def make_answered_pairs(docs: Path, words: int) -> Iterator[tuple[Pair, str]]:
+    """Pairs of degraded passages of the documents, each with an answer, without end."""
+    passages = [
+        (passage, FORMAT_BY_ENDING[path.suffix])
         for path in sorted(path for path in docs.rglob("*") if path.suffix in FORMAT_BY_ENDING)
-        for stretch in stretches(path.read_text(encoding="utf-8"), words)
+        for passage in cut_passages(path.read_text(encoding="utf-8"), words)
     ]
-    if not texts:
+    if not passages:
         sys.exit(f"{docs}: no document of {words} words")
     plan = Plan(tuple(all_degraders().values()), seed=1, severity=2.0, identity_rate=0.1, allow_lossy=True)
     for number in count():
-        text, format = texts[number % len(texts)]
+        text, format = passages[number % len(passages)]
         for unit in divide(parse(text, doc_id=str(number), format=format), unit="document"):
-            if variant := Degradation(unit, plan).variant(number // len(texts)):
+            if variant := Degradation(unit, plan).variant(number // len(passages)):
                 pair = Pair("", "", format, variant.bad, unit.text, align_spans(variant.bad, unit.text), (), "")
-                yield pair, answer(pair, random.Random(number), change=number % 2 == 0)
+                yield pair, make_answer(pair, random.Random(number), change=number % 2 == 0)
 
 
-def stretches(text: str, words: int) -> list[str]:
-    """The text cut after every so many words; what is left over is dropped."""
+def cut_passages(text: str, words: int) -> list[str]:
+    """The text cut after every `words` words; the shorter remainder is dropped."""
     ends = [match.end() for match in re.finditer(r"\S+\s*", text)][words - 1 :: words]
     return [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
-def answer(pair: Pair, draw: random.Random, *, change: bool) -> str:
+def make_answer(pair: Pair, draw: random.Random, *, change: bool) -> str:
     """The bad text with each error repaired or not, and one word changed if `change`."""
     text = restore(pair.bad, [span.repair for span in pair.spans if draw.choice((False, True))])
     words = list(re.finditer(r"[a-z]{3,}", text))
@@ -88,71 +102,60 @@ def answer(pair: Pair, draw: random.Random, *, change: bool) -> str:
     return text[: word.start()] + "other" + text[word.end() :]
 
 
-def ours(answered: Answered) -> None:
+def measure_ours(answered: AnsweredPairs) -> None:
     scored: list[metrics.Scored] = []
     seconds = cpu_seconds(lambda: scored.extend(metrics.assess_prediction(pair, text) for pair, text in answered))
-    show("all metrics", f"{seconds:.2f} CPU-seconds, {1000 * seconds / len(answered):.2f} ms a pair")
+    print_row("all metrics", f"{seconds:.2f} CPU-seconds, {1000 * seconds / len(answered):.2f} ms a pair")
     seconds = cpu_seconds(lambda: [metrics.assess_prediction(pair, pair.bad) for pair, _ in answered])
-    show("copy", f"{seconds:.2f} CPU-seconds")
-    few = answered[: max(1, len(answered) // 20)]
+    print_row("copy", f"{seconds:.2f} CPU-seconds")
+    sample = answered[: max(1, len(answered) // 20)]
     seconds = cpu_seconds(
-        lambda: [metrics.assess_prediction(pair, answered[-1 - at][0].good) for at, (pair, _) in enumerate(few)]
+        lambda: [metrics.assess_prediction(pair, answered[-1 - at][0].good) for at, (pair, _) in enumerate(sample)]
     )
-    show("unrelated answers", f"{1000 * seconds / len(few):.1f} ms a pair")
+    print_row("unrelated answers", f"{1000 * seconds / len(sample):.1f} ms a pair")
     seconds = cpu_seconds(
         lambda: (figures.corpus_figures(scored), figures.figures_by_label(scored), figures.figures_by_family(scored))
     )
-    show("figures", f"{seconds:.2f} CPU-seconds, intervals included")
+    print_row("figures", f"{seconds:.2f} CPU-seconds, including intervals")
 
 
-def against_references(answered: Answered) -> None:
-    """Each overlap metric here and in its reference implementation, in turn over the same pairs."""
+def compare_with_references(answered: AnsweredPairs) -> None:
+    """Compare each overlap metric with its reference implementation, in turn over the same pairs."""
     try:
         from rouge_score.rouge_scorer import RougeScorer
         from sacrebleu.metrics.bleu import BLEU
         from sacrebleu.metrics.chrf import CHRF
         from sacrebleu.metrics.ter import TER
     except ImportError as error:
-        show("references", f"not installed ({error.name}): pip install -r requirements-dev.txt")
+        print_row("references", f"not installed ({error.name}): pip install -r requirements-dev.txt")
         return
     bleu, chrf, ter, rouge = BLEU(effective_order=True), CHRF(), TER(), RougeScorer(["rougeL"])
-    compared: dict[str, tuple[Callable[[str, str], float], Callable[[str, str], float]]] = {
-        "BLEU": (our_bleu, lambda new, good: bleu.sentence_score(new, [good]).score),
-        "chrF": (overlap.chrf, lambda new, good: chrf.sentence_score(new, [good]).score),
-        "TER": (overlap.ter, lambda new, good: ter.sentence_score(new, [good]).score),
-        "ROUGE-L": (overlap.rouge_l, lambda new, good: rouge.score(good, new)["rougeL"].fmeasure),
+    implementations: dict[str, tuple[Score, Score]] = {
+        "BLEU": (our_bleu, lambda prediction, good: bleu.sentence_score(prediction, [good]).score),
+        "chrF": (overlap.chrf, lambda prediction, good: chrf.sentence_score(prediction, [good]).score),
+        "TER": (overlap.ter, lambda prediction, good: ter.sentence_score(prediction, [good]).score),
+        "ROUGE-L": (overlap.rouge_l, lambda prediction, good: rouge.score(good, prediction)["rougeL"].fmeasure),
     }
-    some = answered[: max(1, len(answered) // 5)]
-    for name, (here, there) in compared.items():
-        found: tuple[list[float], list[float]] = [], []
+    sample = answered[: max(1, len(answered) // 5)]
+    for name, functions in implementations.items():
+        scores: tuple[list[float], list[float]] = [], []
         seconds = [
-            cpu_seconds(partial(score_all, function, some, into))
-            for function, into in zip((here, there), found, strict=True)
+            cpu_seconds(partial(score_all, function, sample, values))
+            for function, values in zip(functions, scores, strict=True)
         ]
-        same = sum(abs(a - b) < 1e-9 for a, b in zip(*found, strict=True))
-        mine, theirs = (1000 * one / len(some) for one in seconds)
-        times = f"{mine:.2f} ms a pair, the reference {theirs:.2f} ({theirs / mine:.0f} times)"
-        show(name, f"{times}; the same for {same} of {len(some)}")
+        same = sum(abs(a - b) < 1e-9 for a, b in zip(*scores, strict=True))
+        ours, reference = (1000 * total / len(sample) for total in seconds)
+        times = f"{ours:.2f} ms a pair, the reference {reference:.2f} ({reference / ours:.0f} times)"
+        print_row(name, f"{times}; the same for {same} of {len(sample)}")
 
 
-def score_all(function: Callable[[str, str], float], answered: Answered, into: list[float]) -> None:
-    into.extend(function(text, pair.good) for pair, text in answered)
+def score_all(function: Score, answered: AnsweredPairs, scores: list[float]) -> None:
+    scores.extend(function(text, pair.good) for pair, text in answered)
 
 
 def our_bleu(prediction: str, good: str) -> float:
-    new, wanted = overlap.codes(overlap.mteval(prediction), overlap.mteval(good))
-    return overlap.bleu(overlap.shared_ngrams(new, wanted, overlap.WORD_ORDER))
-
-
-def cpu_seconds(work: Callable[[], object]) -> float:
-    """The CPU time that this process takes for a piece of work."""
-    started = time.process_time()
-    work()
-    return time.process_time() - started
-
-
-def show(name: str, value: str) -> None:
-    print(f"{name:<18} {value}", flush=True)
+    prediction_codes, good_codes = overlap.codes(overlap.mteval(prediction), overlap.mteval(good))
+    return overlap.bleu(overlap.shared_ngrams(prediction_codes, good_codes, overlap.WORD_ORDER))
 
 
 if __name__ == "__main__":

@@ -1,20 +1,19 @@
 #!/usr/bin/env python3
-"""How well made errors pass for real ones, on projects that the calibration never saw, beside other tools.
+"""Measure how similar generated errors are to real ones, on projects that the calibration did not use.
 
-    python benchmarks/bench_realism.py real_pairs.jsonl
+    python -m benchmarks.bench_realism real_pairs.jsonl
 
 Divides the pairs (`bad`, `good`, and `repo` or `doc_id`) by the owner of their project, calibrates a profile on one
-half, degrades the good sides of the other half, and compares with the real errors there:
+half, degrades the good sides of the other half, and compares the errors with the real ones there:
 
-- the Jensen-Shannon distance of each distribution, beside that of two halves of the real projects (the floor);
-- the AUC of a classifier (5 folds, no project in two of them) that tells made from real, by single errors, by whole
-  texts and within a category; 0.5 says that it cannot.
+- the Jensen-Shannon distance of each distribution, with the distance of two halves of the real projects as the floor;
+- the AUC of a classifier (5 folds, no project in two of them) that separates generated errors from real ones: by single
+  errors, by whole texts, and within a category. At 0.5 it cannot separate them.
 
-Pairs that were made elsewhere are measured beside them: `--made dataset.jsonl`.
-
-Once for all errors (`--allow-lossy`) and once for those that the text alone can repair. nlpaug's and textattack's typos
-on the same good sides are measured in the same way. textattack needs an older transformers than this project: make an
-environment for it, and name its interpreter with `--textattack`.
+Prints the figures once for all errors (`--allow-lossy`) and once for those that the text alone can repair. Typos of
+nlpaug and textattack on the same good sides are measured in the same way. textattack needs an older transformers than
+this project: make an environment for it, and pass its interpreter with `--textattack`. `--generated dataset.jsonl`
+measures pairs from another source.
 """
 
 from __future__ import annotations
@@ -27,81 +26,90 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from os.path import commonprefix
 from pathlib import Path
 from typing import Any, TypeAlias
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+import numpy as np
 
-import contest  # noqa: E402
-import noise  # noqa: E402
-import numpy as np  # noqa: E402
+import cli
+from benchmarks.peers import noise
+from benchmarks.shared import ROOT, halve_by_owner
+from degraders import profiles
+from degraders.dataset import pairs
+from degraders.realism import calibrate, compare
+from degraders.realism.compare import AnnotatedText
+from degraders.realism.fixes import Fix, find_fixes
 
-from degraders import profiles  # noqa: E402
-from degraders.dataset import pairs  # noqa: E402
-from degraders.realism import calibrate, compare  # noqa: E402
-from degraders.realism.compare import AnnotatedText  # noqa: E402
-from degraders.realism.fixes import Fix, find_fixes  # noqa: E402
+Features: TypeAlias = dict[str, float]
+Peer: TypeAlias = Callable[[Sequence[calibrate.FixedPair]], list[AnnotatedText]]
 
-Row: TypeAlias = dict[str, float]
-Maker: TypeAlias = Callable[[Sequence[calibrate.FixedPair]], list[AnnotatedText]]
-
-_ERRORS_A_TEXT, _MOST_ERRORS, _LEAST = 3, 4000, 60
+ERRORS_PER_TEXT, MAX_ERRORS, MIN_SAMPLE = 3, 4000, 60
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pairs", type=Path, help="real pairs, JSONL")
-    parser.add_argument(
-        "--profile", type=Path, help="measure this profile on all pairs, instead of calibrating on half"
-    )
-    parser.add_argument("--textattack", metavar="PYTHON", help="interpreter of an environment with textattack")
-    parser.add_argument(
-        "--made", type=Path, nargs="+", default=[], metavar="FILE", help="made pairs (JSONL) that are measured too"
-    )
-    parser.add_argument("--table", action="store_true", help="print the distributions side by side too")
-    options = parser.parse_args()
-    found = list(pairs.read_pairs(options.pairs))
-    seen, held_out = ([], found) if options.profile else contest.halves(found, lambda pair: pair.group)
-    reads = calibrate.read_fixes(held_out)
-    print(f"{len(seen)} pairs to calibrate on, {len(reads)} of {projects(reads)} other projects to compare with")
+@dataclass(frozen=True)
+class Options:
+    """The options of the command line."""
+
+    pairs: Path
+    profile: Path | None
+    textattack: str | None
+    generated: list[Path]
+    table: bool
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = cli.parse_options(build_parser(), argv, Options)
+    real_pairs = list(pairs.read_pairs(options.pairs))
+    tuning, held_out = ([], real_pairs) if options.profile else halve_by_owner(real_pairs, lambda pair: pair.group)
+    fixed = calibrate.read_fixes(held_out)
+    projects = len({pair.pair.group for pair in fixed})
+    print(f"{len(tuning)} pairs to calibrate on, {len(fixed)} of {projects} other projects to compare with")
     if options.profile:
         profile = profiles.read_profile(options.profile)
     else:
-        profile = calibrate.calibrate_profile(calibrate.read_fixes(seen), origin="one half of the projects")
-    for lossy, only in ((True, "all errors"), (False, "errors that the text repairs")):
+        profile = calibrate.calibrate_profile(calibrate.read_fixes(tuning), origin="one half of the projects")
+    for lossy, title in ((True, "all errors"), (False, "errors that the text alone can repair")):
         print_comparison(
-            reads,
+            fixed,
             profile,
             lossy=lossy,
-            title=only,
-            peers=peers(options.textattack, options.made),
+            title=title,
+            peers=load_peers(options.textattack, options.generated),
             show_table=options.table,
         )
     return 0
 
 
-def projects(reads: Sequence[calibrate.FixedPair]) -> int:
-    return len({read.pair.group for read in reads})
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("pairs", type=Path, help="real pairs, JSONL")
+    add("--profile", type=Path, help="measure this profile on all pairs, instead of calibrating on one half")
+    add("--textattack", metavar="PYTHON", help="interpreter of an environment with textattack")
+    add("--generated", type=Path, nargs="+", default=[], metavar="FILE", help="generated pairs (JSONL) to measure too")
+    add("--table", action="store_true", help="also print the distributions side by side")
+    return parser
 
 
 def print_comparison(
-    reads: Sequence[calibrate.FixedPair],
+    fixed: Sequence[calibrate.FixedPair],
     profile: profiles.Profile,
     *,
     lossy: bool,
     title: str,
-    peers: dict[str, Maker],
+    peers: dict[str, Peer],
     show_table: bool,
 ) -> None:
-    """Print the figures of this project, of the peers and of real against real, a column each."""
-    only = None if lossy else compare.TEXT_REPAIRABLE
-    real = kept(calibrate.real_texts(reads), only)
-    ours = kept(calibrate.degrade_pairs(reads, profile, allow_lossy=lossy), only)
+    """Print the figures of this project, of the peers and of real against real errors, a column each."""
+    categories = None if lossy else compare.TEXT_REPAIRABLE
+    real = select_categories(calibrate.real_texts(fixed), categories)
+    ours = select_categories(calibrate.degrade_pairs(fixed, profile, allow_lossy=lossy), categories)
     columns = {"ours": figures(real, ours), "real": real_against_real(real)}
-    columns |= {name: figures(real, kept(maker(reads), only)) for name, maker in peers.items()}
-    print(f"\n{title}: {sum(len(text.fixes) for text in ours):,} made, {sum(len(text.fixes) for text in real):,} real")
+    columns |= {name: figures(real, select_categories(peer(fixed), categories)) for name, peer in peers.items()}
+    counts = [sum(len(text.fixes) for text in texts) for texts in (ours, real)]
+    print("\n{}: {:,} generated, {:,} real".format(title, *counts))
     print(f"{'':<32}" + "".join(f"{name:>12}" for name in columns))
     for row in columns["ours"]:
         cells = (column.get(row) for column in columns.values())
@@ -110,80 +118,83 @@ def print_comparison(
         print("\n" + compare.comparison_table(compare.measure_distributions(real), compare.measure_distributions(ours)))
 
 
-def kept(texts: Sequence[AnnotatedText], only: frozenset[str] | None) -> list[AnnotatedText]:
-    """The texts with the errors of some categories alone, those left without any gone."""
-    if only is None:
+def select_categories(texts: Sequence[AnnotatedText], categories: frozenset[str] | None) -> list[AnnotatedText]:
+    """The texts with errors of these categories only (None: all); texts without any error are dropped."""
+    if categories is None:
         return [text for text in texts if text.fixes]
-    cut = [text._replace(fixes=[fix for fix in text.fixes if compare.category(fix) in only]) for text in texts]
-    return [text for text in cut if text.fixes]
+    selected = [
+        text._replace(fixes=[fix for fix in text.fixes if compare.category(fix) in categories]) for text in texts
+    ]
+    return [text for text in selected if text.fixes]
 
 
-def figures(real: Sequence[AnnotatedText], made: Sequence[AnnotatedText]) -> dict[str, float | None]:
+def figures(real: Sequence[AnnotatedText], generated: Sequence[AnnotatedText]) -> dict[str, float | None]:
     """Distances, then AUCs, by name."""
-    apart = compare.distances(compare.measure_distributions(real), compare.measure_distributions(made))
-    found: dict[str, float | None] = {f"distance, {name}": value for name, value in apart.items()}
-    found["AUC, single errors"] = auc(errors(made), errors(real), of_error)
-    found["AUC, whole texts"] = auc(made, real, of_text)
+    distances = compare.distances(compare.measure_distributions(real), compare.measure_distributions(generated))
+    values: dict[str, float | None] = {f"distance, {name}": value for name, value in distances.items()}
+    values["AUC, single errors"] = auc(single_errors(generated), single_errors(real), error_features)
+    values["AUC, whole texts"] = auc(generated, real, text_features)
     for category in sorted(compare.TEXT_REPAIRABLE):
-        ours, theirs = (errors(kept(side, frozenset((category,)))) for side in (made, real))
-        found[f"AUC within {category}"] = auc(ours, theirs, of_error)
-    return found
+        ours, theirs = (single_errors(select_categories(side, frozenset((category,)))) for side in (generated, real))
+        values[f"AUC within {category}"] = auc(ours, theirs, error_features)
+    return values
 
 
 def real_against_real(real: Sequence[AnnotatedText]) -> dict[str, float | None]:
-    """The floor: the same figures for one half of the projects against the other."""
+    """The floor: the same figures for two halves of the real projects."""
     groups = sorted({text.group for text in real})
     random.Random(0).shuffle(groups)
     half = set(groups[::2])
     return figures([text for text in real if text.group in half], [text for text in real if text.group not in half])
 
 
-# What the classifier sees
+# Features of the classifier
 
 
-def errors(texts: Sequence[AnnotatedText]) -> list[AnnotatedText]:
-    """Single errors, at most a few of each text, in random order."""
+def single_errors(texts: Sequence[AnnotatedText]) -> list[AnnotatedText]:
+    """Single errors, at most `ERRORS_PER_TEXT` of each text, in random order."""
     draw = random.Random(0)
-    found = [
+    errors = [
         text._replace(fixes=[fix])
         for text in texts
-        for fix in draw.sample(list(text.fixes), min(_ERRORS_A_TEXT, len(text.fixes)))
+        for fix in draw.sample(list(text.fixes), min(ERRORS_PER_TEXT, len(text.fixes)))
     ]
-    draw.shuffle(found)
-    return found[:_MOST_ERRORS]
+    draw.shuffle(errors)
+    return errors[:MAX_ERRORS]
 
 
-def of_error(text: AnnotatedText) -> Row:
-    """An error by the letters of its two sides and of what changed between them; shapes alone in links and code."""
+def error_features(text: AnnotatedText) -> Features:
+    """Character n-grams of both sides of an error and of the change; only letter shapes in links and code."""
     fix: Fix = text.fixes[0]
     bad, good = fix.bad, fix.good
     if compare.category(fix) in ("link", "code"):
         bad, good = shape(bad), shape(good)
     start = len(commonprefix([bad, good]))
     end = min(len(commonprefix([bad[::-1], good[::-1]])), len(bad) - start, len(good) - start)
-    was, now = bad[start : len(bad) - end], good[start : len(good) - end]
+    old, new = bad[start : len(bad) - end], good[start : len(good) - end]
     after = bad[len(bad) - end :][:2]
-    found = [*grams(f"^{bad[:80]}$", "bad", 3), *grams(f"^{good[:80]}$", "good", 3)]
-    found += grams(f"{bad[max(0, start - 2) : start]}[{was[:30]}>{now[:30]}]{after}", "change", 4)
-    found += [f"at {fix.position}", f"sizes {len(bad).bit_length()} {len(good).bit_length()}"]
-    found.append(f"words {min(len(bad.split()), 9)} {min(len(good.split()), 9)}")
-    return dict.fromkeys(found, 1.0)
+    names = [*ngrams(f"^{bad[:80]}$", "bad", 3), *ngrams(f"^{good[:80]}$", "good", 3)]
+    names += ngrams(f"{bad[max(0, start - 2) : start]}[{old[:30]}>{new[:30]}]{after}", "change", 4)
+    names += [f"at {fix.position}", f"sizes {len(bad).bit_length()} {len(good).bit_length()}"]
+    names.append(f"words {min(len(bad.split()), 9)} {min(len(good.split()), 9)}")
+    return dict.fromkeys(names, 1.0)
 
 
 def shape(text: str) -> str:
+    """The text with each run of letters or digits as one character."""
     text = re.sub(r"[A-Z]+", "A", re.sub(r"\d+", "0", text))
     return re.sub(r"[a-z]+", "a", text)[:120]
 
 
-def grams(text: str, name: str, longest: int) -> Iterator[str]:
+def ngrams(text: str, name: str, longest: int) -> Iterator[str]:
     for size in range(1, longest + 1):
         yield from (f"{name}:{text[at : at + size]}" for at in range(len(text) - size + 1))
 
 
-def of_text(text: AnnotatedText) -> Row:
-    """A text by how many errors it has, of which kinds, where and how large."""
+def text_features(text: AnnotatedText) -> Features:
+    """The number of errors of a text, their kinds, positions and sizes."""
     count, words = len(text.fixes), max(1, len(text.bad.split()))
-    row: Row = {
+    features: Features = {
         "errors": min(count, 12), "one": count == 1, "many": count >= 3, "words": words / 100,
         "density": min(12.0, 100 * count / words),
         "characters": float(np.log1p(sum(max(len(fix.bad), len(fix.good)) for fix in text.fixes))),
@@ -191,14 +202,15 @@ def of_text(text: AnnotatedText) -> Row:
     }  # fmt: skip
     for fix in text.fixes:
         for key in (compare.category(fix), fix.kind, f"at {fix.position}"):
-            row[key] = row.get(key, 0.0) + 1 / count
-    return row
+            features[key] = features.get(key, 0.0) + 1 / count
+    return features
 
 
 def auc(
-    made: Sequence[AnnotatedText], real: Sequence[AnnotatedText], features: Callable[[AnnotatedText], Row]
+    generated: Sequence[AnnotatedText], real: Sequence[AnnotatedText], features: Callable[[AnnotatedText], Features]
 ) -> float | None:
-    """The area under the curve of a logistic regression, by folds that keep a group together; None for too few."""
+    """The area under the curve of a logistic regression, with folds that keep a group together; None if there
+    are too few texts."""
     from sklearn.feature_extraction import DictVectorizer
     from sklearn.feature_extraction.text import TfidfTransformer
     from sklearn.linear_model import LogisticRegression
@@ -207,30 +219,32 @@ def auc(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import MaxAbsScaler
 
-    size = min(len(made), len(real))
-    groups: list[Hashable] = [("made", text.group) for text in made[:size]]
+    size = min(len(generated), len(real))
+    groups: list[Hashable] = [("generated", text.group) for text in generated[:size]]
     groups += [("real", text.group) for text in real[:size]]
-    folds = min(5, *(len({group for group in groups if group[0] == side}) for side in ("made", "real")))  # type: ignore[index]
-    if size < _LEAST or folds < 2:
+    folds = min(5, *(len({group for group in groups if group[0] == side}) for side in ("generated", "real")))  # type: ignore[index]
+    if size < MIN_SAMPLE or folds < 2:
         return None
-    rows = DictVectorizer().fit_transform([features(text) for text in [*made[:size], *real[:size]]])
+    rows = DictVectorizer().fit_transform([features(text) for text in [*generated[:size], *real[:size]]])
     truth = np.array([1] * size + [0] * size)
     names = np.array([f"{group}" for group in groups])
-    found = []
+    values = []
     for train, test in StratifiedGroupKFold(folds, shuffle=True, random_state=0).split(rows, truth, names):
-        scale: Any = TfidfTransformer(sublinear_tf=True) if features is of_error else MaxAbsScaler()
-        model = make_pipeline(scale, LogisticRegression(C=3.0 if features is of_error else 1.0, solver="liblinear"))
+        scale: Any = TfidfTransformer(sublinear_tf=True) if features is error_features else MaxAbsScaler()
+        model = make_pipeline(
+            scale, LogisticRegression(C=3.0 if features is error_features else 1.0, solver="liblinear")
+        )
         model.fit(rows[train], truth[train])
-        found.append(roc_auc_score(truth[test], model.predict_proba(rows[test])[:, 1]))
-    return float(np.mean(found))
+        values.append(roc_auc_score(truth[test], model.predict_proba(rows[test])[:, 1]))
+    return float(np.mean(values))
 
 
-# Others
+# Peers
 
 
-def peers(textattack: str | None, files: Sequence[Path]) -> dict[str, Maker]:
-    """The tools that are there, and the files of pairs, by name."""
-    found: dict[str, Maker] = {}
+def load_peers(textattack: str | None, files: Sequence[Path]) -> dict[str, Peer]:
+    """The installed tools, and the files of pairs, by name."""
+    peers: dict[str, Peer] = {}
     try:
         import nlpaug.augmenter.char as char
     except ImportError:
@@ -239,55 +253,58 @@ def peers(textattack: str | None, files: Sequence[Path]) -> dict[str, Maker]:
         random.seed(0)
         np.random.seed(0)
         keyboard = char.KeyboardAug(aug_char_max=1, aug_word_p=noise.SHARE_OF_WORDS, aug_word_min=1)
-        found["nlpaug"] = lambda reads: by_longest_line(reads, lambda lines: [keyboard.augment(x)[0] for x in lines])
+        peers["nlpaug"] = lambda fixed: degrade_longest_line(
+            fixed, lambda lines: [keyboard.augment(line)[0] for line in lines]
+        )
     if textattack:
-        found["textattack"] = lambda reads: by_longest_line(reads, lambda lines: attacked(textattack, lines))
-    return found | {path.stem[:11]: lambda reads, path=path: of_file(path, reads) for path in files}
+        peers["textattack"] = lambda fixed: degrade_longest_line(fixed, lambda lines: run_textattack(textattack, lines))
+    return peers | {path.stem[:11]: lambda fixed, path=path: read_generated(path, fixed) for path in files}
 
 
-def of_file(path: Path, reads: Sequence[calibrate.FixedPair]) -> list[AnnotatedText]:
-    """The pairs of a file that differ, with their errors as they are read here."""
-    known = calibrate.known_words(goods(reads))
-    made = [pair for pair in pairs.read_pairs(path) if not pair.identity]
+def read_generated(path: Path, fixed: Sequence[calibrate.FixedPair]) -> list[AnnotatedText]:
+    """The pairs of a file that are not identical, with their errors named as those of the real pairs."""
+    words = calibrate.known_words(good_texts(fixed))
     return [
-        AnnotatedText(p.bad, find_fixes(p.bad, p.good, format=p.format, known=known), p.group or p.id) for p in made
+        AnnotatedText(pair.bad, find_fixes(pair.bad, pair.good, format=pair.format, known=words), pair.group or pair.id)
+        for pair in pairs.read_pairs(path)
+        if not pair.identity
     ]
 
 
-def by_longest_line(
-    reads: Sequence[calibrate.FixedPair], make: Callable[[Sequence[str]], list[str]]
+def degrade_longest_line(
+    fixed: Sequence[calibrate.FixedPair], degrade: Callable[[Sequence[str]], list[str]]
 ) -> list[AnnotatedText]:
-    """The good sides with their longest line degraded: these tools lose line ends, which would tell them at once."""
-    lines = [max(text.splitlines(), key=len) for text in goods(reads)]
-    made = make(lines)
-    texts = (text.replace(*pair, 1) for text, pair in zip(goods(reads), zip(lines, made, strict=True), strict=True))
-    return read_as_ours(reads, list(texts))
+    """The good sides with their longest line degraded. A line at a time, because these tools lose line ends, which
+    would give them away at once."""
+    lines = [max(text.splitlines(), key=len) for text in good_texts(fixed)]
+    changes = zip(lines, degrade(lines), strict=True)
+    bad = [text.replace(*change, 1) for text, change in zip(good_texts(fixed), changes, strict=True)]
+    return annotate(fixed, bad)
 
 
-def goods(reads: Sequence[calibrate.FixedPair]) -> list[str]:
-    return [read.pair.good for read in reads]
+def good_texts(fixed: Sequence[calibrate.FixedPair]) -> list[str]:
+    return [pair.pair.good for pair in fixed]
 
 
-def attacked(python: str, texts: Sequence[str]) -> list[str]:
-    """One variant of each text with textattack's own character swaps, from an interpreter that has it."""
-    asked = "".join(json.dumps({"words": [text], "wanted": 1}) + "\n" for text in texts)
-    command = [python, str(ROOT / "benchmarks" / "noise.py"), "textattack-lines", "0"]
-    fixed = os.environ | {"PYTHONHASHSEED": "0"}  # it draws from sets
-    done = subprocess.run(command, input=asked, capture_output=True, text=True, env=fixed)
-    if done.returncode:
-        sys.exit(f"textattack failed:\n{done.stderr[-2000:]}")
-    made = map(json.loads, done.stdout.splitlines())
-    return [found[0][1] if found else text for text, found in zip(texts, made, strict=True)]
+def run_textattack(python: str, texts: Sequence[str]) -> list[str]:
+    """One variant of each text by textattack's character swaps, in an environment that has it."""
+    requests = "".join(json.dumps({"words": [text], "count": 1}) + "\n" for text in texts)
+    command = [python, str(ROOT / "benchmarks" / "peers" / "noise.py"), "textattack-lines", "0"]
+    settings = os.environ | {"PYTHONHASHSEED": "0"}  # it draws from sets
+    process = subprocess.run(command, input=requests, capture_output=True, text=True, env=settings)
+    if process.returncode:
+        sys.exit(f"textattack failed:\n{process.stderr[-2000:]}")
+    answers = map(json.loads, process.stdout.splitlines())
+    return [answer[0][1] if answer else text for text, answer in zip(texts, answers, strict=True)]
 
 
-def read_as_ours(reads: Sequence[calibrate.FixedPair], bad: Sequence[str]) -> list[AnnotatedText]:
-    """Another tool's texts with their errors as they are read here."""
-    known = calibrate.known_words(goods(reads))
-    found = []
-    for read, text in zip(reads, bad, strict=True):
-        made = find_fixes(text, read.pair.good, format=read.pair.format, known=known)
-        found.append(AnnotatedText(text, made, read.pair.group))
-    return found
+def annotate(fixed: Sequence[calibrate.FixedPair], bad: Sequence[str]) -> list[AnnotatedText]:
+    """Another tool's bad texts with their errors named as those of the real pairs."""
+    words = calibrate.known_words(good_texts(fixed))
+    return [
+        AnnotatedText(text, find_fixes(text, pair.pair.good, format=pair.pair.format, known=words), pair.pair.group)
+        for pair, text in zip(fixed, bad, strict=True)
+    ]
 
 
 if __name__ == "__main__":

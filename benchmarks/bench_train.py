@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""Speed and memory of training, as ratios in one run, and the curves of the loss side by side.
+"""Measure speed and memory of training, as ratios within one run, and compare the loss curves.
 
-    python benchmarks/bench_train.py --model google/gemma-3-270m --dataset dataset.jsonl
-    python benchmarks/bench_train.py --model small-llama --dataset dataset.jsonl --steps 8 --profile
+    python -m benchmarks.bench_train --model google/gemma-3-270m --dataset dataset.jsonl
+    python -m benchmarks.bench_train --model small-llama --dataset dataset.jsonl --steps 8 --profile
 
-Each contender trains the same model (NF4, double quantisation, bf16), the same first LoRA weights (rank 8, all linear
-layers) and the same token ids, eight examples a step in the same order, in a process of its own:
+Each contender trains the same model (NF4, double quantisation, bf16) with the same initial LoRA weights (rank 8, all
+linear layers) on the same token ids, eight examples a step in the same order, in a process of its own:
 
-- `ours`: the loop of train_qlora.py with its defaults; `ours undropped` without LoRA's dropout;
-- `TRL`: TRL's `SFTTrainer` as it comes, batches of 8;
-- `TRL 1x8`, `TRL 2x4`: its stock settings that are faster on a CPU: 1 or 2 examples at once, no gradient checkpointing;
-  `eager` with the attention that train_qlora.py takes on a CPU; `undropped` without dropout, for the curve.
+- `ours`: the loop of train_qlora.py with its defaults; `ours undropped`: without LoRA's dropout;
+- `TRL`: TRL's `SFTTrainer` with its defaults, in batches of 8;
+- `TRL 1x8`, `TRL 2x4`: its settings that are faster on a CPU: 1 or 2 examples at once, no gradient checkpointing;
+  `eager`: with the attention that train_qlora.py uses on a CPU; `undropped`: without dropout, for the loss curve.
 
-Prints tokens that are no padding a CPU-second (loading and the first step not counted), peak memory of the process, the
-ratios to `TRL` and to its fastest setting, and the losses of both without dropout, which must agree step by step.
-TRL comes with `pip install -r benchmarks/requirements.txt`.
+Prints tokens without padding a CPU-second (without loading and the first step), peak memory of the process, the ratios
+to `TRL` and to its fastest setting, and the losses of both without dropout, which must agree step by step.
+TRL is installed by `pip install -r benchmarks/requirements.txt`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-import contest  # noqa: E402
-
-import train_qlora  # noqa: E402
+import cli
+import train_qlora
+from benchmarks.shared import add_contender_options, peak_gb, run_contender
+from degraders.errors import UserError
 
 if TYPE_CHECKING:
     from fixer.examples import Example
@@ -46,7 +44,7 @@ STEP, MAX_LENGTH, RANK, ALPHA, DROPOUT, RATE, SEED = 8, 512, 8, 32, 0.05, 2e-4, 
 
 
 class Contender(NamedTuple):
-    """How to train; `trl` is what differs from the defaults of TRL's `SFTConfig`, None for our own loop."""
+    """How to train; `trl` are changes to the defaults of TRL's `SFTConfig`, None for our own loop."""
 
     trl: dict[str, Any] | None = None
     dropout: float = DROPOUT
@@ -67,10 +65,28 @@ CONTENDERS = {
 CURVES = ("ours undropped", "TRL 1x8 undropped")
 
 
+@dataclass(frozen=True)
+class Options:
+    """The options of the command line."""
+
+    model: str
+    dataset: Path
+    steps: int
+    profile: bool
+    plot: Path | None
+    threads: int
+    contenders: list[str]
+    contender: str | None
+
+    def __post_init__(self) -> None:
+        if self.steps < 2:
+            raise UserError("--steps: at least 2 are needed, because the first is a warm-up")
+
+
 @dataclass
 class Result:
-    """A contender's loss, CPU-seconds and true tokens, one of each a step, and its peak memory in GB; or the `error`
-    that kept it from running. `split` has the seconds of the steps by kind of work, if asked."""
+    """A contender's loss, CPU-seconds and tokens without padding at each step, and its peak memory in GB; `error` if it
+    did not run. `split` has the seconds of the steps by kind of work, if it was profiled."""
 
     losses: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -85,23 +101,20 @@ class Result:
         return sum(self.tokens[1:]) / sum(self.seconds[1:])
 
 
-def main() -> int:
-    parser = build_parser()
-    options = parser.parse_args()
-    if options.steps < 2:
-        parser.error("--steps: the first is a warm-up, so at least 2 are needed")
+def main(argv: Sequence[str] | None = None) -> int:
+    options = cli.parse_options(build_parser(), argv, Options)
     if options.contender:
-        print(json.dumps(asdict(contend(options))))
+        print(json.dumps(asdict(run_here(options))))
         return 0
     with model_folder(options) as folder:
         results = {}
         for name in options.contenders:
-            results[name] = run(options, name, folder)
-            show(name, results)
-        compare(results)
+            results[name] = run_contender_process(options, name, folder)
+            print_result(name, results)
+        print_ratios(results)
         if options.profile:
-            show_split(run(options, "ours", folder, "--profile"))
-    show_curves(results, options.plot)
+            print_split(run_contender_process(options, "ours", folder, "--profile"))
+    print_curves(results, options.plot)
     return int(any(result.error for result in results.values()))
 
 
@@ -110,15 +123,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", required=True, help=f"folder, name on the hub, or {SMALL_LLAMA}: made on the spot")
     parser.add_argument("--dataset", type=Path, required=True, help="JSONL with `bad` and `good`")
     parser.add_argument("--steps", type=int, default=5, help="steps, the first a warm-up (default: %(default)s)")
-    parser.add_argument("--profile", action="store_true", help="also show where the time of ours goes")
-    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the curves of the loss")
-    contest.add_options(parser, CONTENDERS)
+    parser.add_argument("--profile", action="store_true", help="also print how our time divides by kind of work")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the loss curves")
+    add_contender_options(parser, CONTENDERS)
     return parser
 
 
 @contextmanager
-def model_folder(options: argparse.Namespace) -> Iterator[str]:
-    """Where the model is; the small Llama stands there for the moment."""
+def model_folder(options: Options) -> Iterator[str]:
+    """The folder or name of the model; the small Llama is made in a temporary folder."""
     if options.model != SMALL_LLAMA:
         yield options.model
         return
@@ -162,15 +175,15 @@ def make_small_llama(folder: str, dataset: Path) -> None:
     model.to(torch.bfloat16).save_pretrained(folder)
 
 
-def run(options: argparse.Namespace, name: str, model: str, *more: str) -> Result:
-    """A contender in a process of its own."""
+def run_contender_process(options: Options, name: str, model: str, *more: str) -> Result:
+    """Run a contender in a process of its own."""
     settings = {"model": model, "dataset": options.dataset, "steps": options.steps, "threads": options.threads}
     arguments = [text for key, value in settings.items() for text in (f"--{key}", str(value))]
-    found, error = contest.run(__file__, [*arguments, *more], name, options.threads)
-    return Result(error=error) if error else Result(**found)
+    values, error = run_contender("benchmarks.bench_train", [*arguments, *more], name, options.threads)
+    return Result(error=error) if error else Result(**values)
 
 
-def show(name: str, results: dict[str, Result]) -> None:
+def print_result(name: str, results: dict[str, Result]) -> None:
     result = results[name]
     if result.error:
         print(f"{name:<18} did not run: {result.error}", flush=True)
@@ -182,15 +195,15 @@ def show(name: str, results: dict[str, Result]) -> None:
     print(f"{name:<18} {result.rate:7.1f} tokens/CPU-s {spread:<26} {result.peak:5.2f} GB", flush=True)
 
 
-def show_split(result: Result) -> None:
-    """Where the time of ours goes."""
+def print_split(result: Result) -> None:
+    """Print how our time divides by kind of work."""
     total = sum(result.split.values())
     shares = sorted(((seconds / total, kind) for kind, seconds in result.split.items()), reverse=True)
-    print(result.error or "ours spends its time on: " + ", ".join(f"{kind} {share:.0%}" for share, kind in shares))
+    print(result.error or "time of ours: " + ", ".join(f"{kind} {share:.0%}" for share, kind in shares))
 
 
-def compare(results: dict[str, Result]) -> None:
-    """Ours against TRL as it comes, and against the fastest of its settings with dropout."""
+def print_ratios(results: dict[str, Result]) -> None:
+    """Print ours against TRL with its defaults, and against the fastest of its settings with dropout."""
     ran = {name: result for name, result in results.items() if not result.error}
     theirs = {name: ran[name].rate for name in ran if CONTENDERS[name].trl and CONTENDERS[name].dropout}
     rivals = ["TRL"] if "TRL" in ran else []
@@ -201,8 +214,8 @@ def compare(results: dict[str, Result]) -> None:
             print(f"{name} against {rival}: {ratio:.2f} times as fast, {memory:.2f} of its memory")
 
 
-def show_curves(results: dict[str, Result], plot: Path | None) -> None:
-    """The losses of both without dropout, side by side."""
+def print_curves(results: dict[str, Result], plot: Path | None) -> None:
+    """Print the losses of both without dropout, side by side."""
     if not all(name in results and results[name].losses for name in CURVES):
         return
     curves = {name: results[name].losses for name in CURVES}
@@ -213,10 +226,10 @@ def show_curves(results: dict[str, Result], plot: Path | None) -> None:
     differences = [abs(a - b) for a, b in zip(ours, theirs, strict=True)]
     print(f"losses differ by {max(differences):.4f} at most, {sum(differences) / len(differences):.4f} in the mean")
     if plot:
-        draw(curves, plot)
+        draw_curves(curves, plot)
 
 
-def draw(curves: dict[str, list[float]], path: Path) -> None:
+def draw_curves(curves: dict[str, list[float]], path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")
@@ -227,27 +240,28 @@ def draw(curves: dict[str, list[float]], path: Path) -> None:
     figure.savefig(path)
 
 
-def contend(options: argparse.Namespace) -> Result:
-    """Load the model and let one contender train it."""
+def run_here(options: Options) -> Result:
+    """Load the model and let one contender train it in this process."""
     import torch
 
     from fixer.loading import add_lora, load_base, load_tokenizer
 
     torch.set_num_threads(options.threads)
-    contender, device = CONTENDERS[options.contender], torch.device("cpu")
+    contender, device = CONTENDERS[options.contender or "ours"], torch.device("cpu")
     tokenizer = load_tokenizer(options.model)
-    examples = chosen(options.dataset, tokenizer, STEP * options.steps)
+    examples = draw_examples(options.dataset, tokenizer, STEP * options.steps)
     base = load_base(options.model, bits=4, device=device, attention=contender.attention)
     model = add_lora(base, r=RANK, alpha=ALPHA, dropout=contender.dropout, seed=SEED)
     if contender.trl is None:
-        result = ours(model, tokenizer.pad_token_id, examples, options.steps, options.profile)
+        pad_id = tokenizer.pad_token_id
+        result = train_ours(model, examples, pad_id=pad_id, steps=options.steps, profiled=options.profile)
     else:
-        result = trl(model, tokenizer, examples, options.steps, contender.trl)
-    result.peak = contest.peak_gb()
+        result = train_trl(model, tokenizer, examples, steps=options.steps, settings=contender.trl)
+    result.peak = peak_gb()
     return result
 
 
-def chosen(dataset: Path, tokenizer: Any, count: int) -> list[Example]:
+def draw_examples(dataset: Path, tokenizer: Any, count: int) -> list[Example]:
     """Examples of the data set, drawn by the seed."""
     from degraders.dataset.pairs import read_pairs
     from fixer.examples import encode_pairs
@@ -262,7 +276,7 @@ def chosen(dataset: Path, tokenizer: Any, count: int) -> list[Example]:
     return [examples[index] for index in order(len(examples), SEED, 0)[:count]]
 
 
-def ours(model: Any, pad_id: int, examples: Sequence[Example], steps: int, profiled: bool) -> Result:
+def train_ours(model: Any, examples: Sequence[Example], *, pad_id: int, steps: int, profiled: bool) -> Result:
     """The loop of train_qlora.py itself."""
     from torch.profiler import ProfilerActivity, profile
 
@@ -275,7 +289,7 @@ def ours(model: Any, pad_id: int, examples: Sequence[Example], steps: int, profi
     profiler = profile(activities=[ProfilerActivity.CPU], record_shapes=True) if profiled else None
 
     class Clock(MetricsLog):
-        """A log that looks at the CPU's clock after each step, and profiles those after the first."""
+        """A log that reads the CPU clock after each step, and profiles the steps after the first."""
 
         def add(self, row: dict[str, Any], *, speed: float | None = None) -> None:
             super().add(row, speed=speed)
@@ -295,19 +309,21 @@ def ours(model: Any, pad_id: int, examples: Sequence[Example], steps: int, profi
         trainer.run(None)
     rows = log.steps()
     losses, tokens = ([row[name] for row in rows] for name in ("loss", "tokens"))
-    return Result(losses, differences([began, *times]), tokens, split=split(profiler.events()) if profiler else {})
+    return Result(
+        losses, differences([began, *times]), tokens, split=split_by_kind(profiler.events()) if profiler else {}
+    )
 
 
-def split(events: Any) -> dict[str, float]:
+def split_by_kind(events: Any) -> dict[str, float]:
     """Seconds by kind of work."""
     seconds: defaultdict[str, float] = defaultdict(float)
     for event in events:
-        seconds[kind(event)] += event.self_cpu_time_total / 1e6
+        seconds[operator_kind(event)] += event.self_cpu_time_total / 1e6
     return dict(seconds)
 
 
-def kind(event: Any) -> str:
-    """What an operator belongs to, by its own name and shapes or those of the operators around it."""
+def operator_kind(event: Any) -> str:
+    """The kind of work of an operator, by the names and shapes of it and of the operators around it."""
     around = [event]
     while around[-1].cpu_parent:
         around.append(around[-1].cpu_parent)
@@ -329,7 +345,7 @@ def kind(event: Any) -> str:
 
 
 def recipe_options(steps: int) -> argparse.Namespace:
-    """The options of train_qlora.py with their defaults but for what both sides must share."""
+    """The options of train_qlora.py: its defaults, except for the settings that both sides must share."""
     arguments = ["--learning_rate", str(RATE), "--schedule", "constant", "--warmup", "0", "--max_steps", str(steps)]
     arguments += ["--per_device_batch_size", str(STEP), "--seed", str(SEED)]
     return train_qlora.build_parser().parse_args(arguments)
@@ -339,8 +355,10 @@ def differences(times: Sequence[float]) -> list[float]:
     return [end - start for start, end in zip(times, times[1:], strict=False)]
 
 
-def trl(model: Any, tokenizer: Any, examples: Sequence[Example], steps: int, settings: dict[str, Any]) -> Result:
-    """TRL's trainer on the same token ids, loss on completions alone, with its defaults but for what stands here."""
+def train_trl(
+    model: Any, tokenizer: Any, examples: Sequence[Example], *, steps: int, settings: dict[str, Any]
+) -> Result:
+    """TRL's trainer on the same token ids, with the loss on completions only and its defaults otherwise."""
     from transformers import TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
@@ -350,7 +368,7 @@ def trl(model: Any, tokenizer: Any, examples: Sequence[Example], steps: int, set
         def on_step_end(self, *args: Any, **kwargs: Any) -> None:
             times.append(time.process_time())
 
-    batches = in_steps(examples)
+    batches = step_batches(examples)
     with tempfile.TemporaryDirectory() as folder:
         config = SFTConfig(
             output_dir=folder,
@@ -368,7 +386,7 @@ def trl(model: Any, tokenizer: Any, examples: Sequence[Example], steps: int, set
             seed=SEED,
             **settings,
         )
-        data = tokens_of([example for batch in batches for example in batch])
+        data = trl_dataset([example for batch in batches for example in batch])
         trainer = SFTTrainer(model, config, train_dataset=data, processing_class=tokenizer, callbacks=[Clock()])
         began = time.process_time()
         trainer.train()
@@ -376,16 +394,16 @@ def trl(model: Any, tokenizer: Any, examples: Sequence[Example], steps: int, set
     return Result(losses, differences([began, *times]), [sum(map(len, batch)) for batch in batches])
 
 
-def in_steps(examples: Sequence[Example]) -> list[list[Example]]:
-    """The examples of our steps; sorted by length in each, which spares TRL padding where it computes few at once."""
+def step_batches(examples: Sequence[Example]) -> list[list[Example]]:
+    """The examples of our steps, sorted by length within each, which saves TRL padding in small batches."""
     from fixer.training import order
 
-    found = [examples[index] for index in order(len(examples), SEED, 0)]
-    return [sorted(found[start : start + STEP], key=len) for start in range(0, len(found), STEP)]
+    ordered = [examples[index] for index in order(len(examples), SEED, 0)]
+    return [sorted(ordered[start : start + STEP], key=len) for start in range(0, len(ordered), STEP)]
 
 
-def tokens_of(examples: Sequence[Example]) -> Any:
-    """The examples as TRL takes those that are tokenised."""
+def trl_dataset(examples: Sequence[Example]) -> Any:
+    """The examples as a tokenised data set of TRL."""
     from datasets import Dataset
 
     rows = [

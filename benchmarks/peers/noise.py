@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Typos of other libraries, word by word; run by bench_worth.py and bench_realism.py where the library is installed.
+"""Typos of other libraries, word by word. benchmarks.worth and bench_realism run it where the library is installed.
 
-    python benchmarks/noise.py nlpaug-keyboard 1 < words.jsonl > errors.jsonl
+    python benchmarks/peers/noise.py nlpaug-keyboard 1 < words.jsonl > errors.jsonl
 
-Reads `{"words": [...], "wanted": n}` a line and writes `[[index, misspelt], ...]`, the first n of the words, in their
-order, that the library changes. A word at a time, so that it can neither move white space nor join lines: that would
-tell a made error from a real one at once.
+Reads `{"words": [...], "count": n}` from each line, and writes `[[index, misspelling], ...]`: the first n words, in
+their order, that the library changes. The library gets one word at a time, so it can neither move white space nor join
+lines: such changes would make its errors easy to recognise.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from collections.abc import Callable
 import numpy
 
 TRIES = 60
-"""Words that are tried for each error that is wanted: nlpaug's list of misspellings knows few of them."""
+"""Words to try for each error: nlpaug's list of misspellings contains few of them."""
 SHARE_OF_WORDS = 0.05
-"""Of a line of prose, where a whole line stands for a word."""
+"""The share of words to change in a line of prose, when a whole line is passed as one word."""
 Augment = Callable[[str], str]
 
 
@@ -30,25 +30,25 @@ def main() -> int:
     numpy.random.seed(int(seed))
     augment = LIBRARIES[name]()
     for line in sys.stdin:
-        asked = json.loads(line)
-        print(json.dumps(misspelt(augment, asked["words"], asked["wanted"])), flush=True)
+        request = json.loads(line)
+        print(json.dumps(misspell(augment, request["words"], request["count"])), flush=True)
     return 0
 
 
-def misspelt(augment: Augment, words: list[str], wanted: int) -> list[tuple[int, str]]:
-    """At most so many words changed, with their index."""
-    found: list[tuple[int, str]] = []
-    for index, word in enumerate(words[: TRIES * wanted]):
-        if len(found) == wanted:
+def misspell(augment: Augment, words: list[str], count: int) -> list[tuple[int, str]]:
+    """At most `count` misspellings, each with the index of its word."""
+    misspellings: list[tuple[int, str]] = []
+    for index, word in enumerate(words[: TRIES * count]):
+        if len(misspellings) == count:
             break
-        made = augment(word)
-        if made != word and made.strip():
-            found.append((index, made))
-    return found
+        misspelling = augment(word)
+        if misspelling != word and misspelling.strip():
+            misspellings.append((index, misspelling))
+    return misspellings
 
 
 def nlpaug_keyboard() -> Augment:
-    """A letter replaced by a neighbour on the keyboard."""
+    """Replaces a letter by a neighbour on the keyboard."""
     from nlpaug.augmenter.char import KeyboardAug
 
     keyboard = KeyboardAug(aug_char_max=1, aug_word_max=1)
@@ -56,7 +56,7 @@ def nlpaug_keyboard() -> Augment:
 
 
 def nlpaug_spelling() -> Augment:
-    """A misspelling of nlpaug's list."""
+    """Replaces a word by a misspelling of nlpaug's list."""
     from nlpaug.augmenter.word import SpellingAug
 
     spelling = SpellingAug(aug_max=1)
@@ -64,8 +64,8 @@ def nlpaug_spelling() -> Augment:
 
 
 def textattack(share_of_words: float = 0) -> Augment:
-    """A letter swapped with the next or with a neighbour on the keyboard, dropped, added or replaced, all as likely; in
-    one word, or in this share of the words."""
+    """Swaps a letter with the next one, replaces it by a keyboard neighbour or another letter, drops it or adds one,
+    each equally likely; in one word, or in this share of the words."""
     from textattack import augmentation, transformations
     from textattack.constraints.pre_transformation import RepeatModification
 

@@ -120,6 +120,11 @@ def test_a_row_without_a_pair_is_reported_by_file_and_line(tmp_path: Path, row: 
         list(read_pairs(write_rows(tmp_path, row)))
 
 
+def test_bad_and_good_must_be_two_fields() -> None:
+    with pytest.raises(UserError, match="name two fields"):
+        Fields("text", "text")
+
+
 def test_a_file_without_pairs_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("{")
     (tmp_path / "a.parquet").write_text("{")

@@ -1,9 +1,8 @@
-"""Sources: whatever lies in a folder, a file or a data set is read right or left out with a reason."""
+"""Sources: everything in a folder, a file or a data set is read correctly or skipped with a reason."""
 
 from __future__ import annotations
 
 import gzip
-import importlib
 import json
 import os
 import pickle
@@ -36,11 +35,11 @@ Items = list[Source | Skip]
 
 
 def read(path: Path, **options: Any) -> Items:
-    """Everything of a path, as workers would load it."""
-    return loaded(discover(path, **options), options.get("max_bytes", 20_000_000))
+    """All documents and skips of a path, loaded as workers load them."""
+    return load(discover(path, **options), options.get("max_bytes", 20_000_000))
 
 
-def loaded(items: Iterator[Job | Skip], max_bytes: int = 20_000_000) -> Items:
+def load(items: Iterator[Job | Skip], max_bytes: int = 20_000_000) -> Items:
     return [
         item if isinstance(item, Skip) else load_document(pickle.loads(pickle.dumps(item)), max_bytes=max_bytes)
         for item in items
@@ -55,19 +54,19 @@ def reasons(items: Items) -> list[tuple[str, str]]:
     return [(item.where, str(item.reason)) for item in items if isinstance(item, Skip)]
 
 
-def only(path: Path, data: bytes, **options: Any) -> Source | Skip:
-    """What a file with these bytes becomes."""
+def read_one(path: Path, data: bytes, **options: Any) -> Source | Skip:
+    """The one document or skip of a file with these bytes."""
     path.write_bytes(data)
     (item,) = read(path, **options)
     return item
 
 
-def rows(path: Path, *values: object) -> Path:
+def write_rows(path: Path, *values: object) -> Path:
     path.write_text("".join(json.dumps(value) + "\n" for value in values), encoding="utf-8")
     return path
 
 
-# --- folders
+# Folders
 
 
 def test_folder_is_read_in_the_order_of_paths(tmp_path: Path) -> None:
@@ -105,7 +104,7 @@ def test_links_are_followed_but_not_in_a_circle(tmp_path: Path) -> None:
     assert reasons(items) == [("deep/up/", "folder seen before")]
 
 
-def test_links_that_lead_nowhere_are_left_out(tmp_path: Path) -> None:
+def test_broken_links_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("text\n")
     (tmp_path / "gone.md").symlink_to(tmp_path / "missing")
     (tmp_path / "self.md").symlink_to(tmp_path / "self.md")
@@ -115,13 +114,13 @@ def test_links_that_lead_nowhere_are_left_out(tmp_path: Path) -> None:
     assert reasons(items)[:2] == [("gone.md", "unreadable"), ("self.md", "unreadable")]
 
 
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+def test_reading_does_not_wait_for_a_pipe(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("text\n")
     os.mkfifo(tmp_path / "b.md")
     assert reasons(read(tmp_path)) == [("b.md", "unreadable")]
 
 
-def test_no_permission(tmp_path: Path) -> None:
+def test_files_without_permission_are_skipped(tmp_path: Path) -> None:
     for name in ("a.md", "b.md", "shut/c.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("text\n")
@@ -136,15 +135,15 @@ def test_no_permission(tmp_path: Path) -> None:
     assert reasons(items) == [("b.md", "unreadable"), ("shut/", "unreadable")]
 
 
-def test_what_the_system_refuses_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_listed_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.md").write_text("text\n")
     (tmp_path / "shut").mkdir()
-    whole = os.scandir
+    original = os.scandir
 
     def scandir(path: str) -> Any:
         if str(path).endswith("shut"):
             raise PermissionError(13, "Permission denied")
-        return whole(path)
+        return original(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
     items = read(tmp_path)
@@ -152,14 +151,14 @@ def test_what_the_system_refuses_is_left_out(tmp_path: Path, monkeypatch: pytest
     assert items[1:] == [Skip("shut/", Reason.UNREADABLE, "Permission denied")]
 
 
-def test_a_file_that_vanished_is_left_out(tmp_path: Path) -> None:
+def test_a_file_that_vanished_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("text\n")
     jobs = list(discover(tmp_path))
     (tmp_path / "a.md").unlink()
-    assert reasons(loaded(iter(jobs))) == [("a.md", "unreadable")]
+    assert reasons(load(iter(jobs))) == [("a.md", "unreadable")]
 
 
-def test_a_name_that_is_no_utf8_gives_an_id_that_can_be_written(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf8_gives_an_id_that_can_be_written(tmp_path: Path) -> None:
     try:
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.md")).write_text("text\n")
     except OSError:
@@ -168,7 +167,7 @@ def test_a_name_that_is_no_utf8_gives_an_id_that_can_be_written(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["missing", "empty", "image.png", "pipe.md"])
-def test_what_is_no_input_is_told(tmp_path: Path, name: str) -> None:
+def test_a_path_without_documents_is_refused_with_advice(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty/picture.png").write_bytes(b"x")
     (tmp_path / "image.png").write_bytes(b"x")
@@ -177,22 +176,22 @@ def test_what_is_no_input_is_told(tmp_path: Path, name: str) -> None:
         list(discover(tmp_path / name))
 
 
-def test_total_bytes(tmp_path: Path) -> None:
+def test_total_bytes_is_the_sum_of_the_sizes_of_jobs(tmp_path: Path) -> None:
     for name in ("a.md", "sub/b.rst", "c.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"12345")
     assert total_bytes(tmp_path) == sum(job.size for job in discover(tmp_path) if isinstance(job, Job)) == 10
     assert total_bytes(tmp_path / "a.md") == 5
     assert total_bytes(tmp_path / "a.jsonl.gz") is None
-    lines = rows(tmp_path / "a.jsonl", {"text": "eins"}, {"text": "zwei"})
+    lines = write_rows(tmp_path / "a.jsonl", {"text": "eins"}, {"text": "zwei"})
     assert total_bytes(lines) == sum(job.size for job in discover(lines) if isinstance(job, Job))
 
 
-# --- bytes to text
+# Bytes to text
 
 
-def test_one_file_is_named_by_its_name(tmp_path: Path) -> None:
-    item = only(tmp_path / "a.rst", b"Title\r\n=====\r\n\r\nLine ends stay.\rAll of them.\n")
+def test_the_id_of_a_single_file_is_its_name(tmp_path: Path) -> None:
+    item = read_one(tmp_path / "a.rst", b"Title\r\n=====\r\n\r\nLine ends stay.\rAll of them.\n")
     assert item == Source("a.rst", "rst", "Title\r\n=====\r\n\r\nLine ends stay.\rAll of them.\n")
 
 
@@ -201,7 +200,7 @@ GERMAN = "Die Größe der Straße überrascht jeden.\r\nÖffnen Sie die Tür, sc
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "latin-1"])
 def test_encodings_are_recognised(tmp_path: Path, encoding: str) -> None:
-    assert only(tmp_path / "a.txt", GERMAN.encode(encoding)) == Source("a.txt", "text", GERMAN)
+    assert read_one(tmp_path / "a.txt", GERMAN.encode(encoding)) == Source("a.txt", "text", GERMAN)
 
 
 @pytest.mark.parametrize(
@@ -213,14 +212,14 @@ def test_encodings_are_recognised(tmp_path: Path, encoding: str) -> None:
         ("<meta http-equiv='x' content='text/html; charset=shift_jis'>\n", "shift_jis"),
     ],
 )
-def test_declared_encodings_are_believed(head: str, encoding: str) -> None:
+def test_declared_encodings_are_used(head: str, encoding: str) -> None:
     words = {"latin-1": "garçon", "iso-8859-2": "žluťoučký", "koi8-r": "документ", "shift_jis": "日本語"}
     text = head + words[encoding] + "\n"
     assert decode(text.encode(encoding)) == text
 
 
 @pytest.mark.parametrize("declared", ["rot13", "base64", "unicode_escape", "idna", "undefined", "no-such", "utf-8"])
-def test_declarations_that_do_not_fit_are_not_believed(declared: str) -> None:
+def test_declarations_that_do_not_fit_are_ignored(declared: str) -> None:
     text = f"# coding: {declared}\n{GERMAN}"
     assert decode(text.encode("latin-1")) == text
 
@@ -244,9 +243,9 @@ def test_encodings_are_detected(encoding: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("data", [GERMAN.encode() + b"caf\xe9 (\xc3\x28)", bytes(range(128, 256)) * 3, b"\xff\xfe\x00"])
-def test_what_cannot_be_told_is_left_out(tmp_path: Path, data: bytes) -> None:
+def test_a_file_of_unknown_encoding_is_skipped(tmp_path: Path, data: bytes) -> None:
     assert decode(data) is None
-    assert reasons([only(tmp_path / "a.md", data)]) == [("a.md", "unknown encoding")]
+    assert reasons([read_one(tmp_path / "a.md", data)]) == [("a.md", "unknown encoding")]
 
 
 @settings(max_examples=200, deadline=None)
@@ -261,7 +260,7 @@ def test_unicode_survives(text: str, encoding: str) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary())
-def test_any_bytes_are_read_or_left_out(data: bytes) -> None:
+def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
     text = decode(data)
     assert text is None or isinstance(text, str)
 
@@ -279,19 +278,19 @@ def test_any_bytes_are_read_or_left_out(data: bytes) -> None:
         (b"text\n" * 50, Reason.TOO_LARGE),
     ],
 )
-def test_what_is_no_document_is_left_out(tmp_path: Path, data: bytes, reason: Reason) -> None:
-    assert reasons([only(tmp_path / "a.md", data, max_bytes=200)]) == [("a.md", str(reason))]
+def test_a_file_that_is_not_a_document_is_skipped(tmp_path: Path, data: bytes, reason: Reason) -> None:
+    assert reasons([read_one(tmp_path / "a.md", data, max_bytes=200)]) == [("a.md", str(reason))]
 
 
-def test_a_few_control_characters_are_borne(tmp_path: Path) -> None:
-    assert isinstance(only(tmp_path / "a.md", b"page one\f" + b"text " * 100 + b"\x1b\n"), Source)
+def test_a_few_control_characters_are_accepted(tmp_path: Path) -> None:
+    assert isinstance(read_one(tmp_path / "a.md", b"page one\f" + b"text " * 100 + b"\x1b\n"), Source)
 
 
-# --- rows
+# Rows
 
 
-def test_rows_bring_their_ids_and_formats(tmp_path: Path) -> None:
-    path = rows(
+def test_rows_name_their_ids_and_formats(tmp_path: Path) -> None:
+    path = write_rows(
         tmp_path / "a.jsonl",
         {"text": "eins", "id": "x.rst"},
         {"text": "zwei", "id": 7, "doc_id": "y"},
@@ -299,19 +298,19 @@ def test_rows_bring_their_ids_and_formats(tmp_path: Path) -> None:
         {"text": "vier", "path": "w.txt", "format": "rst"},
         {"text": "fünf", "format": "docx"},
     )
-    found = [(item.doc_id, item.format) for item in read(path) if isinstance(item, Source)]
-    assert found[:4] == [("x.rst", "rst"), ("y", "markdown"), ("z.txt", "text"), ("w.txt", "rst")]
-    assert found[4][0].startswith("a.jsonl:")
-    assert len(found[4][0]) == len("a.jsonl:") + 16
+    documents = [(item.doc_id, item.format) for item in read(path) if isinstance(item, Source)]
+    assert documents[:4] == [("x.rst", "rst"), ("y", "markdown"), ("z.txt", "text"), ("w.txt", "rst")]
+    assert documents[4][0].startswith("a.jsonl:")
+    assert len(documents[4][0]) == len("a.jsonl:") + 16
 
 
-def test_a_row_keeps_its_id_when_others_come(tmp_path: Path) -> None:
-    few = ids(read(rows(tmp_path / "a.jsonl", {"text": "eins"}, {"text": "zwei"})))
-    more = ids(read(rows(tmp_path / "a.jsonl", {"text": "null"}, {"text": "eins"}, {"text": "zwei"})))
+def test_a_row_keeps_its_id_when_others_are_added(tmp_path: Path) -> None:
+    few = ids(read(write_rows(tmp_path / "a.jsonl", {"text": "eins"}, {"text": "zwei"})))
+    more = ids(read(write_rows(tmp_path / "a.jsonl", {"text": "null"}, {"text": "eins"}, {"text": "zwei"})))
     assert more[1:] == few
 
 
-def test_bad_rows_are_left_out_with_their_line(tmp_path: Path) -> None:
+def test_bad_rows_are_skipped_with_their_line(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(
         b'\xef\xbb\xbf{"text": "good"}\r\n\n{"text": \n["text"]\n{"body": "x"}\n{"text": 5}\n'
@@ -325,20 +324,20 @@ def test_bad_rows_are_left_out_with_their_line(tmp_path: Path) -> None:
 
 
 def test_the_text_field_can_be_named(tmp_path: Path) -> None:
-    path = rows(tmp_path / "a.jsonl", {"body": "eins", "id": "a"}, {"text": "zwei", "id": "b"})
+    path = write_rows(tmp_path / "a.jsonl", {"body": "eins", "id": "a"}, {"text": "zwei", "id": "b"})
     items = read(path, text_field="body")
     assert ids(items) == ["a"]
     assert reasons(items) == [(f"{path}:2", "bad row")]
 
 
-def test_the_second_row_with_an_id_is_left_out(tmp_path: Path) -> None:
-    path = rows(tmp_path / "a.jsonl", {"text": "eins", "id": "a"}, {"text": "zwei", "id": "a"}, {"text": "drei"})
+def test_the_second_row_with_an_id_is_skipped(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "a.jsonl", {"text": "eins", "id": "a"}, {"text": "zwei", "id": "a"}, {"text": "drei"})
     items = read(path)
     assert [item.text for item in items if isinstance(item, Source)] == ["eins", "drei"]
     assert items[1] == Skip(f"{path}:2", Reason.DUPLICATE_ID, "a")
 
 
-def test_a_long_line_is_passed_over_in_little_memory(tmp_path: Path) -> None:
+def test_a_long_line_is_skipped_in_little_memory(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     with path.open("wb") as file:
         file.write(b'{"text": "first"}\n{"text": "')
@@ -355,19 +354,20 @@ def test_a_long_line_is_passed_over_in_little_memory(tmp_path: Path) -> None:
 
 
 def test_a_line_as_long_as_the_limit_is_read(tmp_path: Path) -> None:
-    path = rows(tmp_path / "a.jsonl", {"text": "x" * 50}, {"text": "y" * 51})
+    path = write_rows(tmp_path / "a.jsonl", {"text": "x" * 50}, {"text": "y" * 51})
     limit = len(json.dumps({"text": "x" * 50}))
     assert [type(item) for item in read(path, max_bytes=limit)] == [Source, Skip]
 
 
-def test_memory_stays_flat(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     peaks = []
     for count in (300, 3000):
-        path = rows(
+        path = write_rows(
             tmp_path / f"{count}.jsonl",
             *({"text": f"{i} " + "word " * 1000, "id": str(i)} for i in range(count)),
         )
-        assert len(list(discover(path))) == count  # so the table of interned names, say, does not grow while traced
+        # This first reading also fills caches, such as that of interned names, before the measurement.
+        assert len(list(discover(path))) == count
         tracemalloc.start()
         for job in discover(path):
             assert isinstance(job, Job)
@@ -376,14 +376,14 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
     assert peaks[1] < peaks[0] + 500_000
 
 
-def test_gz_is_streamed(tmp_path: Path) -> None:
+def test_gzip_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"text": "eins", "id": "a"}\n{"text": "zwei", "id": "b"}\n'))
     assert ids(read(path)) == ["a", "b"]
 
 
 @pytest.mark.parametrize("harm", ["cut", "checksum"])
-def test_what_a_damaged_gz_gave_is_kept(tmp_path: Path, harm: str) -> None:
+def test_the_rows_before_the_damage_of_a_gzip_file_are_read(tmp_path: Path, harm: str) -> None:
     lines = b"".join(b'{"text": "%s", "id": "%d"}\n' % (os.urandom(40).hex().encode(), i) for i in range(2000))
     data = gzip.compress(lines)
     path = tmp_path / "a.jsonl.gz"
@@ -396,13 +396,13 @@ def test_what_a_damaged_gz_gave_is_kept(tmp_path: Path, harm: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "data"), [("a.jsonl", b""), ("a.jsonl.gz", b"no gzip"), ("b.jsonl.gz", b"")])
-def test_files_without_rows_are_told(tmp_path: Path, name: str, data: bytes) -> None:
+def test_files_without_rows_are_refused(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(UserError, match=name):
         read(tmp_path / name)
 
 
-# --- data sets
+# Data sets
 
 
 class Library(SimpleNamespace):
@@ -426,7 +426,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
 
 def test_data_set_rows_are_read(library: Callable[[object], None]) -> None:
     library({"train": [{"text": "eins", "id": "a.rst"}, {"text": None}, {"text": "zwei"}, {"text": "zwei"}]})
-    items = loaded(discover_dataset("me/docs"))
+    items = load(discover_dataset("me/docs"))
     assert items[0] == Source("a.rst", "rst", "eins")
     assert [where for where, _ in reasons(items)] == ["me/docs:2", "me/docs:4"]
     assert ids(items)[1].startswith("docs:")
@@ -444,30 +444,29 @@ def test_data_set_rows_are_read(library: Callable[[object], None]) -> None:
         (RuntimeError("Dataset scripts are no longer supported"), "scripts"),
     ],
 )
-def test_data_set_faults_are_told(library: Callable[[object], None], outcome: object, message: str) -> None:
+def test_faults_of_a_data_set_are_reported(library: Callable[[object], None], outcome: object, message: str) -> None:
     library(outcome)
     with pytest.raises(UserError, match=f"^me/docs: .*{message}"):
         list(discover_dataset("me/docs", "test"))
 
 
-def test_a_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(UserError, match="pip install datasets"):
         list(discover_dataset("me/docs"))
 
 
 def test_local_data_sets_are_read(tmp_path: Path) -> None:
-    pytest.importorskip("datasets")
-    datasets = importlib.import_module("datasets")
+    datasets = pytest.importorskip("datasets")
     (tmp_path / "layout").mkdir()
-    rows(tmp_path / "layout/train.jsonl", {"text": "eins", "id": "a"}, {"text": "zwei", "id": "b"})
-    rows(tmp_path / "layout/test.jsonl", {"text": "drei", "id": "c"})
+    write_rows(tmp_path / "layout/train.jsonl", {"text": "eins", "id": "a"}, {"text": "zwei", "id": "b"})
+    write_rows(tmp_path / "layout/test.jsonl", {"text": "drei", "id": "c"})
     saved = datasets.load_dataset(str(tmp_path / "layout"), cache_dir=str(tmp_path / "cache"))
     saved.save_to_disk(str(tmp_path / "dict"))
     saved["train"].save_to_disk(str(tmp_path / "single"))
     for name in ("layout", "dict", "single"):
-        assert ids(loaded(discover_dataset(str(tmp_path / name)))) == ["a", "b"]
-    assert ids(loaded(discover_dataset(str(tmp_path / "layout"), "test"))) == ["c"]
+        assert ids(load(discover_dataset(str(tmp_path / name)))) == ["a", "b"]
+    assert ids(load(discover_dataset(str(tmp_path / "layout"), "test"))) == ["c"]
     with pytest.raises(UserError, match="'train', 'test'"):
         list(discover_dataset(str(tmp_path / "dict"), "dev"))
     with pytest.raises(UserError, match="'text', 'id'"):

@@ -77,6 +77,10 @@ class Fields:
     context: str = "context"
     task: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.bad == self.good:
+            raise UserError(f"--bad_field and --good_field both name {self.bad!r}; name two fields")
+
 
 def read_pairs(path: Path, fields: Fields | None = None, *, split: str | None = None) -> Iterator[Pair]:
     """The pairs of a JSONL, JSONL.gz or Parquet file, or only those of one split.
@@ -103,7 +107,7 @@ def sample_pairs(pairs: Sequence[Pair], most: int | None, *, seed: int) -> list[
 
 
 def with_unique_ids(pairs: Iterable[Pair]) -> tuple[list[Pair], int]:
-    """The pairs, with a number after each id that is there already, `a (2)`; and the count of these ids."""
+    """The pairs, with a number after each id that an earlier pair has, `a (2)`; and the count of renamed pairs."""
     pairs_by_id: dict[str, Pair] = {}
     renamed = 0
     for pair in pairs:

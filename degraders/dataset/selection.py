@@ -39,11 +39,11 @@ def select_pairs(
     validation_limit: int | None,
     validation: Iterable[Pair] = (),
 ) -> PairSelection:
-    """Divide pairs into those to train on and those to validate on, at most so many as the two limits say.
+    """Divide pairs into those to train on and those to validate on, at most `limit` and `validation_limit` of them.
 
-    The validation pairs are those of `validation`, if there are any. Otherwise, if the pairs name splits, these
-    decide, and pairs of any other split stay unused. Otherwise whole groups (documents, projects) with together about
-    `share` of the pairs are held out. UserError if no pair remains to train on.
+    If `validation` has pairs, they validate and all others train. Otherwise, if the pairs name splits, these decide,
+    and pairs of any other split stay unused. Otherwise whole groups (documents or projects) that together have about
+    `share` of the pairs are held out to validate. UserError if no pair remains to train on.
     """
     all_pairs, validating = list(pairs), list(validation)
     if not all_pairs:

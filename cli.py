@@ -1,4 +1,4 @@
-"""What the command lines of the three stages share: options, exit codes, the closing table. Scripts alone import it."""
+"""Shared code of the three command lines: options, exit codes, the closing table. Only scripts import it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from degraders.errors import UserError
 T = TypeVar("T")
 
 
-def run_script(prog: str, work: Callable[[], int | None], left: Callable[[], str]) -> int:
-    """Run a script's work; returns the exit code: its own, 0 done, 1 bad data or I/O, 130 interrupted.
+def run_script(prog: str, work: Callable[[], int | None], describe_files: Callable[[], str]) -> int:
+    """Run a script's work; returns its exit code, or 0 done, 1 bad data or I/O, 130 interrupted.
 
-    What went wrong is told in one line on stderr; `left` says what a run that ends early leaves.
+    An error is reported in one line on stderr. `describe_files` says which files remain after an early end.
     """
     try:
         return work() or 0
@@ -29,20 +29,20 @@ def run_script(prog: str, work: Callable[[], int | None], left: Callable[[], str
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        message = f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}; {left()}"
+        message = f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}; {describe_files()}"
     except KeyboardInterrupt:
         if is_main():
-            print(f"\n{prog}: interrupted; {left()}", file=sys.stderr)
+            print(f"\n{prog}: interrupted; {describe_files()}", file=sys.stderr)
         return 130
-    who = "" if is_main() else f" (process {os.environ['RANK']})"
-    print(f"{prog}{who}: {message}", file=sys.stderr)
+    process = "" if is_main() else f" (process {os.environ['RANK']})"
+    print(f"{prog}{process}: {message}", file=sys.stderr)
     return 1
 
 
 def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str] | None, options: Callable[..., T]) -> T:
-    """The command line as one validated value: `options` is called with all options by name.
+    """The command line as one validated value; `options` is called with all options by name.
 
-    What it refuses with a UserError is wrong usage: one line on stderr and exit code 2.
+    A UserError that it raises is wrong usage: one line on stderr and exit code 2.
     """
     try:
         return options(**vars(parser.parse_args(argv)))
@@ -51,25 +51,25 @@ def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str] | None, o
 
 
 def is_main() -> bool:
-    """Whether this is the process that writes and speaks, of those that accelerate or torchrun started."""
+    """Whether this process, of those that accelerate or torchrun started, writes files and messages."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def format_rows(rows: Sequence[tuple[str, str]]) -> str:
-    """Names and values in two columns; a name without a value may be wider."""
+    """Names and values in two columns; a name without a value may be wider than its column."""
     width = max(len(name) for name, value in rows if value) + 2
     return "\n".join(f"{name:<{width}}{value}".rstrip() for name, value in rows)
 
 
 class DefaultsHelp(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows each default but those that say nothing: none, off and empty."""
+    """Shows every default except none, off and empty."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         return action.help if action.default in (None, False, []) else super()._get_help_string(action)
 
 
 def option_adder(group: Any) -> Callable[..., None]:
-    """`add_argument` that takes each long option with underscores and with dashes, and shows it as it is given."""
+    """An `add_argument` that accepts each long option with underscores and with dashes; --help shows one of them."""
 
     def add(name: str, **settings: Any) -> None:
         group.add_argument(name, **settings)
@@ -81,32 +81,32 @@ def option_adder(group: Any) -> Callable[..., None]:
     return add
 
 
-def whole_number(least: int) -> Callable[[str], int]:
-    """The type of an option that is a whole number, `least` or more."""
+def whole_number(minimum: int) -> Callable[[str], int]:
+    """The type of an option whose value is a whole number of at least `minimum`."""
 
     def convert(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        if not text.isdecimal() or int(text) < minimum:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {minimum}")
         return int(text)
 
     return convert
 
 
-def number(least: float, most: float = math.inf) -> Callable[[str], float]:
-    """The type of an option that is a number from `least` to `most`."""
+def number(minimum: float, maximum: float = math.inf) -> Callable[[str], float]:
+    """The type of an option whose value is a number from `minimum` to `maximum`."""
 
     def convert(text: str) -> float:
         try:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not least <= value <= most or math.isinf(value):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
+        if not minimum <= value <= maximum or math.isinf(value):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {minimum} to {maximum}")
         return value
 
     return convert
 
 
 def comma_list(text: str) -> list[str]:
-    """The type of an option that is a list with commas."""
+    """The type of an option whose value is a comma-separated list."""
     return [name for name in text.split(",") if name]

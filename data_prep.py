@@ -3,8 +3,8 @@
 
     python data_prep.py --input docs/ --output dataset.jsonl
 
-Reads a folder, a file or a data set; signs every document to find near-copies and draws the splits; degrades each
-unit of text n times; writes the records, a manifest and, if asked, a page to look at.
+Reads a folder, a file or a data set; surveys the documents for near-copies and assigns the splits; degrades each unit
+of text n times; writes the records, a manifest and, with --preview, an HTML page.
 """
 
 from __future__ import annotations
@@ -16,11 +16,21 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from cli import DefaultsHelp, comma_list, format_rows, number, option_adder, run_script, whole_number
+from cli import (
+    DefaultsHelp,
+    comma_list,
+    format_rows,
+    number,
+    option_adder,
+    parse_options,
+    run_script,
+    whole_number,
+)
 from degraders import __version__
 from degraders.errors import UserError
 
@@ -28,322 +38,285 @@ if TYPE_CHECKING:
     from degraders.dataset.pipeline import PipelineSettings
     from degraders.dataset.report import PreviewSample, Report
     from degraders.dataset.sources import Job
-    from degraders.dataset.splits import SplitAssignment
+    from degraders.dataset.splits import Fractions, SplitAssignment
+    from degraders.dataset.workers import OrderedMap
+    from degraders.registry import Degrader
     from degraders.rewrites.requests import Backend, RewriteSettings
     from fixer.degrading import LocalModel
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent
 TINY_DOCUMENTS, TINY_UNITS = 6, 3
 PREVIEW_RECORDS = 60
 BYTES_PER_WORKER = 500_000
 LLM_SHARE = 0.1
-MOST_WARNINGS = 10
+MAX_WARNINGS = 10
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage; returns the exit code: 0 done, 1 bad data or I/O, 2 usage, 130 interrupted."""
     parser = build_parser()
-    options = parser.parse_args(argv)
+    return run_script(parser.prog, lambda: run(parse_options(parser, argv, Options)), lambda: "nothing was written")
 
-    def work() -> int | None:
-        if options.list_degraders:
-            print(table_of_degraders())
-            return 0
-        if options.run_tests:
-            return run_tests()
-        if not options.input and not options.hf_dataset and not options.calibrate:
-            parser.error("name what to read: --input FOLDER_OR_FILE or --hf_dataset NAME")
-        check_usage(parser, options)
-        (calibrate if options.calibrate else prepare)(options)
-        return 0
 
-    return run_script(parser.prog, work, lambda: "nothing was written")
+def run(options: Options) -> int:
+    """Do what the options say; returns the exit code."""
+    if options.list_degraders:
+        print(format_degraders())
+    elif options.run_tests:
+        return check_installation()
+    elif options.calibrate:
+        write_profile(options, options.calibrate)
+    else:
+        build_dataset(options)
+    return 0
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line; every option is also understood with underscores for dashes, and the reverse."""
+    """The command line; every option is also accepted with underscores for dashes, and the reverse."""
     parser = argparse.ArgumentParser(
         prog="data_prep.py",
         description="Turn good documentation into realistic bad variants, with every error labelled and located.",
         formatter_class=DefaultsHelp,
         allow_abbrev=False,
     )
-    group = option_adder(parser.add_argument_group("input"))
-    group("--input", metavar="PATH", help="folder (.md .mdx .markdown .rst .txt), one file, or JSONL(.gz)")
-    group("--text-field", default="text", metavar="NAME", help="field of a JSONL row or data set that holds the text")
-    group("--hf_dataset", metavar="NAME", help="data set of the Hugging Face hub, or a local folder of one")
-    group("--hf_split", default="train", metavar="NAME", help="split of that data set")
-    group("--max-bytes", type=whole_number(1), default=20_000_000, help="skip documents that are larger")
+    option = option_adder(parser.add_argument_group("input"))
+    option("--input", metavar="PATH", help="folder (.md .mdx .markdown .rst .txt), one file, or JSONL(.gz)")
+    option("--text-field", default="text", metavar="NAME", help="field that holds the text in JSONL or a data set")
+    option("--hf_dataset", metavar="NAME", help="data set of the Hugging Face hub, or a local folder with one")
+    option("--hf_split", default="train", metavar="NAME", help="split of that data set")
+    option("--max-bytes", type=whole_number(1), default=20_000_000, metavar="N", help="skip larger documents")
 
-    group = option_adder(parser.add_argument_group("output"))
-    group("--output", type=Path, default=Path("dataset.jsonl"), metavar="FILE", help=".jsonl, .jsonl.gz or .parquet")
-    group("--force", action="store_true", help="replace an output that exists")
-    group("--splits", default="0.9,0.05,0.05", metavar="A,B,C", help="shares of train, validation and test")
-    group("--preview", type=Path, metavar="FILE", help="write an HTML page that shows some of the records")
+    option = option_adder(parser.add_argument_group("output"))
+    option("--output", type=Path, default=Path("dataset.jsonl"), metavar="FILE", help=".jsonl, .jsonl.gz or .parquet")
+    option("--force", action="store_true", help="replace existing output files")
+    option("--splits", default="0.9,0.05,0.05", metavar="A,B,C", help="shares of train, validation and test")
+    option("--preview", type=Path, metavar="FILE", help="also write an HTML page with some of the records")
 
-    group = option_adder(parser.add_argument_group("degradation"))
-    group("--n-per-doc", type=whole_number(1), default=3, metavar="N", help="variants of each unit of text")
-    group("--seed", type=int, default=42, help="the same seed gives the same bytes")
-    group("--degraders", type=comma_list, nargs="+", metavar="NAME", help="names, families or globs (default: all)")
-    group("--exclude", type=comma_list, nargs="+", metavar="NAME", help="names, families or globs to leave out")
-    group("--severity", type=_severity, default="medium", help="light, medium, heavy, or mean errors a text")
-    group("--profile", type=Path, metavar="FILE", help="how often which error is made; repairable: as in real fixes "
-          "that the text tells (default: as in all real fixes)")  # fmt: skip
-    group("--identity-rate", type=number(0, 1), default=0.05, metavar="P", help="share of pairs with bad = good")
-    group(
-        "--single-fault-rate",
-        type=number(0, 1),
-        metavar="P",
-        help="share with exactly one error (default: as it comes)",
-    )
-    group("--recoverable", type=_classes, default="ABC", metavar="ABC", help="classes of errors that are made")
-    group("--allow-lossy", action="store_true", help="errors whose repair the text does not tell, too (class D)")
-    group("--unit", choices=("section", "document"), default="section", help="what a record holds")
-    group(
-        "--max-chars",
-        type=whole_number(200),
-        metavar="N",
-        help="pack sections up to N characters (default: as the profile)",
-    )
-    group("--min-words", type=whole_number(0), default=8, metavar="N", help="leave out units with fewer words of prose")
+    option = option_adder(parser.add_argument_group("degradation"))
+    option("--n-per-doc", type=whole_number(1), default=3, metavar="N", help="variants of each unit of text")
+    option("--seed", type=int, default=42, metavar="N", help="the same seed gives the same bytes")
+    option("--degraders", type=comma_list, nargs="+", metavar="NAME", help="names, families or globs of degraders to "
+           "use, even those that the profile disables (default: all that it enables)")  # fmt: skip
+    option("--exclude", type=comma_list, nargs="+", metavar="NAME", help="names, families or globs of degraders not "
+           "to use (default: none)")  # fmt: skip
+    option("--severity", type=_severity, default="medium", metavar="LEVEL", help="light, medium, heavy, or the mean "
+           "number of errors in a text")  # fmt: skip
+    option("--profile", type=Path, metavar="FILE", help="error frequencies: a file written by --calibrate, or "
+           "'repairable' for those of real fixes that the text alone determines (default: those of all real "
+           "fixes)")  # fmt: skip
+    option("--identity-rate", type=number(0, 1), default=0.05, metavar="P", help="share of pairs with bad = good")
+    option("--single-fault-rate", type=number(0, 1), metavar="P", help="share of variants with exactly one error "
+           "(default: as the severity gives)")  # fmt: skip
+    option("--recoverable", type=_classes, default="ABC", metavar="ABC", help="classes of errors to make")
+    option("--allow-lossy", action="store_true", help="also make errors of class D: the text does not determine "
+           "their fix")  # fmt: skip
+    option("--unit", choices=("section", "document"), default="section", help="the unit of text that a record holds")
+    option("--max-chars", type=whole_number(200), metavar="N", help="pack sections into units of up to N characters "
+           "(default: the lengths in the profile)")  # fmt: skip
+    option("--min-words", type=whole_number(0), default=8, metavar="N", help="skip units with fewer words of prose")
 
-    _llm_options(option_adder(parser.add_argument_group("language models")))
+    _add_llm_options(option_adder(parser.add_argument_group("language models")))
 
-    group = option_adder(parser.add_argument_group("calibration"))
-    group("--calibrate", type=Path, metavar="PAIRS", help="write a profile of real pairs (bad, good) to --output")
-    group("--report", action="store_true", help="show real and made errors side by side, as a table and a PNG")
+    option = option_adder(parser.add_argument_group("calibration"))
+    option("--calibrate", type=Path, metavar="PAIRS", help="measure real pairs (bad, good) and write their profile to "
+           "--output")  # fmt: skip
+    option("--report", action="store_true", help="compare real errors with generated ones, in a table and a PNG")
 
-    group = option_adder(parser.add_argument_group("running"))
-    group("--workers", type=whole_number(1), default=_cores(), metavar="N", help="processes; the output is the same")
-    group("--debug_tiny", action="store_true", help=f"only {TINY_DOCUMENTS} documents, {TINY_UNITS} units of each")
-    group("--list-degraders", action="store_true", help="print every degrader with an example, and stop")
-    group("--run-tests", action="store_true", help="check the installation: tests, sample data set; and stop")
+    option = option_adder(parser.add_argument_group("running"))
+    option("--workers", type=whole_number(1), default=_count_cores(), metavar="N", help="processes; they do not "
+           "change the output")  # fmt: skip
+    option("--debug_tiny", action="store_true", help=f"use only {TINY_DOCUMENTS} documents, {TINY_UNITS} units of each")
+    option("--list-degraders", action="store_true", help="print every degrader with an example, and exit")
+    option("--run-tests", action="store_true", help="check the installation: run the tests, build a sample data set, "
+           "and exit")  # fmt: skip
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
 
 
-def _llm_options(group: Callable[..., None]) -> None:
-    group("--llm-backend", choices=("stub", "transformers", "openai"), default="stub", help="who rewrites passages: "
-          "offline rules, a model on this machine, or a server that speaks chat completions")  # fmt: skip
-    group("--llm-model", metavar="NAME", help="model of the server or the hub, model folder, or adapter of "
-          "train_qlora.py --direction degrade")  # fmt: skip
-    group("--llm-base-url", metavar="URL", help="the server's address, http://host:port/v1 (default: the client's own)")
-    group("--llm-share", type=number(0, 1), metavar="P", help=f"share of records with an error of a model (default: "
-          f"{LLM_SHARE} with a model; the stub's is in the profile)")  # fmt: skip
-    group("--llm-problems", type=comma_list, metavar="A,B", help="what is asked for (default: all that may be made)")
-    group("--llm-cache", type=Path, metavar="FILE", help="the answers (default: beside the output, .llm-cache.sqlite)")
-    group("--llm-temperature", type=number(0, 2), default=0.7, metavar="T", help="0: the likeliest answer")
-    group(
-        "--llm-max-requests",
-        type=whole_number(1),
-        metavar="N",
-        help="at most so many HTTP requests, retries too (none: any)",
-    )
-    group("--llm-concurrency", type=whole_number(1), default=32, metavar="N", help="requests in flight")
-    group("--llm-timeout", type=number(0.1), default=60.0, metavar="S", help="seconds for one answer")
-    group("--llm-bits", type=int, choices=(4, 16, 32), default=4, help="of a model on this machine")
-    group("--llm-batch", type=whole_number(1), default=8, metavar="N", help="passages that it rewrites at once")
+def _add_llm_options(option: Callable[..., None]) -> None:
+    option("--llm-backend", choices=("stub", "transformers", "openai"), default="stub", help="what rewrites passages: "
+           "offline rules, a model on this machine, or a server that speaks chat completions")  # fmt: skip
+    option("--llm-model", metavar="NAME", help="the server's name of the model; or a model of the hub, a model folder, "
+           "or an adapter of train_qlora.py --direction degrade")  # fmt: skip
+    option("--llm-base-url", metavar="URL", help="address of the server, http://host:port/v1 (default: that of the "
+           "openai client)")  # fmt: skip
+    option("--llm-share", type=number(0, 1), metavar="P", help=f"share of records with a rewrite of the model "
+           f"(default: {LLM_SHARE}; for the stub, as in the profile)")  # fmt: skip
+    option("--llm-problems", type=comma_list, metavar="A,B", help="writing problems that the model creates (default: "
+           "all of the classes in --recoverable)")  # fmt: skip
+    option("--llm-cache", type=Path, metavar="FILE", help="cache of the model's answers (default: beside the output, "
+           "with the ending .llm-cache.sqlite)")  # fmt: skip
+    option("--llm-temperature", type=number(0, 2), default=0.7, metavar="T", help="sampling temperature; 0: greedy")
+    option("--llm-max-requests", type=whole_number(1), metavar="N", help="limit of HTTP requests, retries included "
+           "(default: no limit)")  # fmt: skip
+    option("--llm-concurrency", type=whole_number(1), default=32, metavar="N", help="HTTP requests in flight")
+    option("--llm-timeout", type=number(0.1), default=60.0, metavar="S", help="seconds to wait for one answer")
+    option("--llm-bits", type=int, choices=(4, 16, 32), default=4, help="precision of a model on this machine")
+    option("--llm-batch", type=whole_number(1), default=8, metavar="N", help="passages in a batch of a model on this "
+           "machine")  # fmt: skip
 
 
-def check_usage(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Refuse, as wrong usage, what no data could make right; turns the options' texts into values."""
-    from degraders.catalogue import select
-    from degraders.dataset.splits import parse_fractions
-    from degraders.dataset.writer import output_format
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of a run, by their names on the command line; UserError where they contradict each other."""
 
-    if options.input and options.hf_dataset:
-        parser.error("--input and --hf_dataset exclude each other")
-    if options.calibrate:
-        check_calibration(parser, options)
-        return
-    if options.report:
-        parser.error("--report goes with --calibrate")
-    if options.llm_backend != "stub" and not options.llm_model:
-        parser.error(f"--llm-backend {options.llm_backend} needs --llm-model NAME")
-    if "@" in (options.llm_base_url or ""):
-        parser.error("--llm-base-url: holds a password; the key comes from OPENAI_API_KEY alone")
-    try:
-        output_format(options.output)
-        options.fractions = parse_fractions(options.splits)
-        options.chosen = select(chain(*(options.degraders or [["*"]])), chain(*(options.exclude or [])))
-    except UserError as error:
-        parser.error(str(error))
+    input: str | None
+    text_field: str
+    hf_dataset: str | None
+    hf_split: str
+    max_bytes: int
+
+    output: Path
+    force: bool
+    splits: str
+    preview: Path | None
+
+    n_per_doc: int
+    seed: int
+    degraders: Sequence[Sequence[str]] | None
+    exclude: Sequence[Sequence[str]] | None
+    severity: float | None
+    profile: Path | None
+    identity_rate: float
+    single_fault_rate: float | None
+    recoverable: str
+    allow_lossy: bool
+    unit: str
+    max_chars: int | None
+    min_words: int
+
+    llm_backend: str
+    llm_model: str | None
+    llm_base_url: str | None
+    llm_share: float | None
+    llm_problems: Sequence[str] | None
+    llm_cache: Path | None
+    llm_temperature: float
+    llm_max_requests: int | None
+    llm_concurrency: int
+    llm_timeout: float
+    llm_bits: int
+    llm_batch: int
+
+    calibrate: Path | None
+    report: bool
+
+    workers: int
+    debug_tiny: bool
+    list_degraders: bool
+    run_tests: bool
+
+    def __post_init__(self) -> None:
+        if self.list_degraders or self.run_tests:
+            return
+        if not self.input and not self.hf_dataset and not self.calibrate:
+            raise UserError("name the input: --input FOLDER_OR_FILE or --hf_dataset NAME")
+        if self.input and self.hf_dataset:
+            raise UserError("--input and --hf_dataset exclude each other")
+        if self.calibrate:
+            self._check_calibration()
+        else:
+            self._check_dataset()
+
+    def _check_calibration(self) -> None:
+        if self.input or self.hf_dataset:
+            raise UserError("--calibrate reads pairs, not --input or --hf_dataset")
+        if self.output.suffix != ".json":
+            raise UserError(f"--calibrate writes a profile: --output must end in .json, not {self.output.suffix!r}")
+
+    def _check_dataset(self) -> None:
+        from degraders.dataset.splits import parse_fractions
+        from degraders.dataset.writer import output_format
+
+        if self.report:
+            raise UserError("--report needs --calibrate PAIRS")
+        if self.llm_backend != "stub" and not self.llm_model:
+            raise UserError(f"--llm-backend {self.llm_backend} needs --llm-model NAME")
+        if "@" in (self.llm_base_url or ""):
+            raise UserError("--llm-base-url must not contain a password; the key is read from OPENAI_API_KEY")
+        output_format(self.output)
+        parse_fractions(self.splits)
+        self.select_degraders()
+
+    @property
+    def outputs(self) -> list[Path]:
+        """The files that the user names to be written."""
+        return [path for path in (self.output, self.preview) if path]
+
+    @property
+    def fractions(self) -> Fractions:
+        """The shares of train, validation and test."""
+        from degraders.dataset.splits import parse_fractions
+
+        return parse_fractions(self.splits)
+
+    @property
+    def classes(self) -> str:
+        """The classes of errors to make, D included."""
+        return self.recoverable + "D" * self.allow_lossy
+
+    def select_degraders(self) -> tuple[Degrader, ...]:
+        """The degraders that --degraders and --exclude select."""
+        from degraders.catalogue import select
+
+        return select(chain(*(self.degraders or [["*"]])), chain(*(self.exclude or [])))
 
 
-def check_calibration(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Refuse what does not go with --calibrate."""
-    if options.input or options.hf_dataset:
-        parser.error("--calibrate reads pairs, not --input or --hf_dataset")
-    if options.output.suffix != ".json":
-        parser.error(f"--calibrate writes a profile: --output must end in .json, not {options.output.suffix!r}")
-
-
-def calibrate(options: argparse.Namespace) -> None:
-    """From real pairs to a profile, and, if asked, real and made errors side by side."""
-    from degraders import files
-    from degraders.dataset import pairs
-    from degraders.realism import calibrate, compare
-
-    figure = options.output.with_suffix(".png")
-    for path in (options.output, *([figure] if options.report else [])):
-        files.refuse_existing(path, force=options.force)
-    reads = calibrate.read_fixes(pairs.read_pairs(options.calibrate))
-    profile = calibrate.calibrate_profile(reads, origin=calibrate.describe_origin(reads, options.calibrate.name))
-    if options.report:
-        real, made = (
-            compare.measure_distributions(calibrate.real_texts(reads)),
-            compare.measure_distributions(calibrate.degrade_pairs(reads, profile)),
-        )
-        print(compare.comparison_table(real, made) + "\n")
-        compare.plot_comparison(figure, real, made)
-    files.write_text(options.output, profile.to_json().decode())
-    print(f"{len(reads):,} pairs with {sum(len(read.fixes) for read in reads):,} errors: {options.output}")
-
-
-def prepare(options: argparse.Namespace) -> None:
+def build_dataset(options: Options) -> None:
     """Read, survey, split, degrade, write, report."""
     from degraders import files
-    from degraders.dataset import pipeline, splits, workers, writer
+    from degraders.dataset.pipeline import DegradeStep, SurveyStep
     from degraders.dataset.report import PreviewSample, Report, summary_rows
+    from degraders.dataset.splits import assign_splits
+    from degraders.dataset.workers import worker_pool
+    from degraders.dataset.writer import dataset_writer
 
     started = time.monotonic()
-    for path in written_by(options):
+    for path in options.outputs:
         files.refuse_existing(path, force=options.force)
-    settings = settings_of(options)
-    total = input_bytes(options)
+    settings = make_pipeline_settings(options)
+    report = Report(settings.degraders)
+    sample = PreviewSample(PREVIEW_RECORDS if options.preview else 0)
+    total = measure_input(options)
     processes = options.workers if total is None else min(options.workers, 1 + total // BYTES_PER_WORKER)
-    with workers.worker_pool(processes) as run:
-        report = Report(settings.degraders)
-        for result in run_over(jobs(options, report), pipeline.SurveyStep(settings.max_bytes), run, "reading", total):
-            report.surveyed(result)
-        assigned = splits.assign_splits(report.signatures, options.fractions, options.seed)
-        shown = PreviewSample(PREVIEW_RECORDS if options.preview else 0)
+    with worker_pool(processes) as map_ordered:
+        jobs = discover_jobs(options, report)
+        survey = SurveyStep(settings.max_bytes)
+        for results in map_with_progress(survey, jobs, map_ordered, title="reading", total=total):
+            report.add_survey(results)
+        assignment = assign_splits(report.signatures, options.fractions, options.seed)
         if settings.llm and settings.llm.cache:
-            report.asked = ask(options, settings, settings.llm, run, report)
-        split_jobs = ((job, assigned.splits[job.doc_id]) for job in jobs(options) if job.doc_id in assigned.splits)
-        with writer.dataset_writer(options.output, force=options.force) as sink:
-            for batch in run_over(split_jobs, pipeline.DegradeStep(settings), run, "degrading", report.bytes):
+            report.requests = request_rewrites(
+                options, settings, settings.llm, map_ordered=map_ordered, total=report.bytes
+            )
+        split_jobs = (
+            (job, assignment.splits[job.doc_id]) for job in discover_jobs(options) if job.doc_id in assignment.splits
+        )
+        with dataset_writer(options.output, force=options.force) as sink:
+            degrade = DegradeStep(settings)
+            for batch in map_with_progress(degrade, split_jobs, map_ordered, title="degrading", total=report.bytes):
                 sink.write(batch.lines)
-                shown.offer(batch.lines)
-                report.total.count(batch)
-            report.refuse_nothing()
-    for warning in report.total.warnings[:MOST_WARNINGS]:
+                sample.offer(batch.lines)
+                report.total.add_counts(batch)
+            report.require_records()
+    for warning in report.total.warnings[:MAX_WARNINGS]:
         print(f"warning: {warning}", file=sys.stderr)
     seconds = time.monotonic() - started
-    write_companions(options, settings, report, assigned, shown, seconds)
-    print(format_rows(summary_rows(report, assigned, options.fractions, written_by(options), seconds)))
-
-
-def ask(
-    options: argparse.Namespace, settings: PipelineSettings, llm: RewriteSettings, run: Any, report: Report
-) -> Counter[str]:
-    """Have a language model answer all that will be needed and is not in the cache; what became of the requests."""
-    from tqdm import tqdm
-
-    from degraders.dataset import pipeline
-    from degraders.rewrites import cache
-
-    answers = cache.AnswerCache(llm.cache, llm.signature, write=True)
-    found = run_over(jobs(options), pipeline.PassageStep(settings), run, "asking", report.bytes)
-    told: Counter[str] = Counter()
-    try:
-        requests = (request for batch in found for request in batch)
-        with tqdm(desc="answers", unit="", leave=False, disable=None, position=1) as bar:
-            for outcome in cache.fill_cache(backend(options), requests, answers):
-                told[outcome] += 1
-                bar.update()
-    finally:
-        answers.close()
-    return told
-
-
-def backend(options: argparse.Namespace) -> Backend:
-    """Who answers."""
-    if options.llm_backend == "openai":
-        from degraders.rewrites.openai import OpenAIBackend, ServerSettings
-
-        settings = (options.llm_temperature, options.llm_concurrency, options.llm_timeout, options.llm_max_requests)
-        return OpenAIBackend(ServerSettings(options.llm_model, options.llm_base_url, *settings))
-    from fixer.degrading import TransformersBackend
-
-    return TransformersBackend(local(options))
-
-
-def local(options: argparse.Namespace) -> LocalModel:
-    from fixer.degrading import LocalModel
-
-    return LocalModel(options.llm_model, options.llm_bits, options.llm_batch, options.llm_temperature, options.seed)
-
-
-def llm_of(options: argparse.Namespace) -> RewriteSettings | None:
-    """What is asked of a language model; None where nothing is."""
-    from degraders.dataset import writer
-    from degraders.rewrites import stub
-    from degraders.rewrites.requests import LEARNED, RewriteSettings, all_problems, get_problem
-
-    kind, share = options.llm_backend, options.llm_share
-    if kind == "stub" and not share:
-        return None
-    signature, known = "", list(stub.PROBLEMS if kind == "stub" else all_problems())
-    if kind == "openai":
-        signature = f"openai {options.llm_model} {options.llm_base_url} {options.llm_temperature}"
-    elif kind == "transformers":
-        model = local(options)
-        signature, known = model.signature(), [LEARNED] if model.learned else known
-    made = options.recoverable + "D" * options.allow_lossy
-    chosen = options.llm_problems or [name for name in known if get_problem(name).recoverable in made]
-    if unknown := [name for name in chosen if name not in known]:
-        raise UserError(f"--llm-problems {unknown[0]}: is none of {', '.join(known)}")
-    if not chosen:
-        raise UserError(f"--recoverable {made}: no problem of a language model has such errors ({', '.join(known)})")
-    cache = (
-        "" if kind == "stub" else str(options.llm_cache or writer.companion_path(options.output, ".llm-cache.sqlite"))
+    write_companions(options, settings, report, assignment=assignment, sample=sample, seconds=seconds)
+    rows = summary_rows(
+        report, assignment=assignment, fractions=options.fractions, outputs=options.outputs, seconds=seconds
     )
-    return RewriteSettings(kind, LLM_SHARE if share is None else share, tuple(chosen), signature, cache)
+    print(format_rows(rows))
 
 
-def written_by(options: argparse.Namespace) -> list[Path]:
-    """The files that the user names to be written."""
-    return [path for path in (options.output, options.preview) if path]
-
-
-def write_companions(
-    options: argparse.Namespace,
-    settings: PipelineSettings,
-    report: Report,
-    assigned: SplitAssignment,
-    shown: PreviewSample,
-    seconds: float,
-) -> None:
-    """The preview, then the manifest: its presence says that the data set is whole."""
-    import orjson
-
-    from degraders import files
-    from degraders.dataset import preview, writer
-    from degraders.dataset.report import build_manifest
-
-    if options.preview:
-        title = f"Preview of {options.output.name}"
-        files.write_text(
-            options.preview, preview.render_preview(shown.records(), title=title, facts=report.facts(shown))
-        )
-    asked = {
-        "input": options.input or options.hf_dataset,
-        "splits": options.fractions,
-        "debug_tiny": options.debug_tiny,
-    }
-    content = build_manifest(report, assigned, settings, asked, options.output, seconds)
-    text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
-    files.write_text(writer.companion_path(options.output, ".manifest.json"), text)
-
-
-def settings_of(options: argparse.Namespace) -> PipelineSettings:
-    """What the workers must know of the options."""
+def make_pipeline_settings(options: Options) -> PipelineSettings:
+    """The options that the worker processes need."""
     from degraders import profiles
     from degraders.dataset.pipeline import PipelineSettings
 
     return PipelineSettings(
-        degraders=tuple(item.name for item in options.chosen),
+        degraders=tuple(item.name for item in options.select_degraders()),
         seed=options.seed,
         severity=options.severity,
         identity_rate=options.identity_rate,
@@ -356,75 +329,232 @@ def settings_of(options: argparse.Namespace) -> PipelineSettings:
         n_per_doc=options.n_per_doc,
         max_bytes=options.max_bytes,
         profile=profiles.read_profile(options.profile) if options.profile else profiles.builtin_profile(),
-        asked=options.degraders is not None,
-        llm=llm_of(options),
+        keep_disabled=options.degraders is not None,
+        llm=make_rewrite_settings(options),
         max_units=TINY_UNITS if options.debug_tiny else None,
     )
 
 
-def jobs(options: argparse.Namespace, report: Report | None = None) -> Iterator[Job]:
-    """The documents to read, in an order that is always the same; what is left out goes to the report."""
-    from degraders.dataset import sources
-
-    limits = {"text_field": options.text_field, "max_bytes": options.max_bytes}
-    if options.hf_dataset:
-        found = sources.discover_dataset(options.hf_dataset, options.hf_split, **limits)
-    else:
-        found = sources.discover(Path(options.input), **limits)
-    left = TINY_DOCUMENTS if options.debug_tiny else -1
-    for item in found:
-        if not left:
-            return
-        if isinstance(item, sources.Job):
-            left -= 1
-            yield item
-        elif report:
-            report.skipped(item)
-
-
-def input_bytes(options: argparse.Namespace) -> int | None:
-    """How much there is to read, where that can be told beforehand."""
+def measure_input(options: Options) -> int | None:
+    """The bytes of the input; None if they are unknown before it is read."""
     from degraders.dataset import sources
 
     if options.debug_tiny:
         return 0
+    return sources.total_bytes(Path(options.input)) if options.input else None
+
+
+def discover_jobs(options: Options, report: Report | None = None) -> Iterator[Job]:
+    """The documents of the input, always in the same order; skipped files go to the report."""
+    from degraders.dataset import sources
+
+    limits: dict[str, Any] = {"text_field": options.text_field, "max_bytes": options.max_bytes}
     if options.hf_dataset:
-        return None
-    return sources.total_bytes(Path(options.input))
+        items = sources.discover_dataset(options.hf_dataset, options.hf_split, **limits)
+    else:
+        items = sources.discover(Path(options.input or ""), **limits)
+    jobs = 0
+    for item in items:
+        if options.debug_tiny and jobs == TINY_DOCUMENTS:
+            return
+        if isinstance(item, sources.Job):
+            jobs += 1
+            yield item
+        elif report:
+            report.add_skip(item)
 
 
-def run_over(items: Iterable[Any], work: Any, run: Any, what: str, total: int | None) -> Iterator[Any]:
-    """The results of the work on batches of jobs, in order, under a progress bar (on a terminal's stderr)."""
+def map_with_progress(
+    step: Callable[[list[Any]], T], items: Iterable[Any], map_ordered: OrderedMap, *, title: str, total: int | None
+) -> Iterator[T]:
+    """The step's results on batches of jobs, in order, with a progress bar in bytes (on stderr, if a terminal)."""
     from tqdm import tqdm
 
     from degraders.dataset.workers import batch_by_size
 
     sizes: deque[int] = deque()
 
-    def sized(item: Any) -> int:
-        return int((item[0] if isinstance(item, tuple) else item).size)
+    def measure(item: Job | tuple[Job, str]) -> int:
+        return (item[0] if isinstance(item, tuple) else item).size
 
-    def noted(found: Iterable[list[Any]]) -> Iterator[list[Any]]:
-        for batch in found:
-            sizes.append(sum(map(sized, batch)))
+    def batches() -> Iterator[list[Any]]:
+        for batch in batch_by_size(items, measure):
+            sizes.append(sum(map(measure, batch)))
             yield batch
 
-    with tqdm(total=total or None, desc=what, unit="B", unit_scale=True, leave=False, disable=None) as bar:
-        for result in run(work, noted(batch_by_size(items, sized))):
+    with tqdm(total=total or None, desc=title, unit="B", unit_scale=True, leave=False, disable=None) as bar:
+        for result in map_ordered(step, batches()):
             bar.update(sizes.popleft())
             yield result
 
 
-def table_of_degraders() -> str:
-    """Every degrader: name, family, class, severity, what it does, an example."""
+def make_rewrite_settings(options: Options) -> RewriteSettings | None:
+    """The rewrites that the run uses; None without a language model."""
+    from degraders.dataset.writer import companion_path
+    from degraders.rewrites.requests import RewriteSettings, get_problem
+
+    if options.llm_backend == "stub" and not options.llm_share:
+        return None
+    signature, supported = describe_model(options)
+    problems = options.llm_problems or [name for name in supported if get_problem(name).recoverable in options.classes]
+    if unknown := [name for name in problems if name not in supported]:
+        raise UserError(f"--llm-problems {unknown[0]}: not one of {', '.join(supported)}")
+    if not problems:
+        raise UserError(
+            f"--recoverable {options.classes}: the language model creates no errors of these classes; its problems: "
+            f"{', '.join(supported)}"
+        )
+    cache = options.llm_cache or companion_path(options.output, ".llm-cache.sqlite")
+    return RewriteSettings(
+        backend=options.llm_backend,
+        share=LLM_SHARE if options.llm_share is None else options.llm_share,
+        problems=tuple(problems),
+        signature=signature,
+        cache="" if options.llm_backend == "stub" else str(cache),
+    )
+
+
+def describe_model(options: Options) -> tuple[str, list[str]]:
+    """The signature of the model, everything that its answers depend on; and the problems that it can create."""
+    from degraders.rewrites import stub
+    from degraders.rewrites.requests import LEARNED, all_problems
+
+    if options.llm_backend == "stub":
+        return "", list(stub.PROBLEMS)
+    if options.llm_backend == "openai":
+        signature = f"openai {options.llm_model} {options.llm_base_url} {options.llm_temperature}"
+        return signature, list(all_problems())
+    model = make_local_model(options)
+    return model.signature(), [LEARNED] if model.learned else list(all_problems())
+
+
+def request_rewrites(
+    options: Options, settings: PipelineSettings, llm: RewriteSettings, map_ordered: OrderedMap, total: int
+) -> Counter[str]:
+    """Have the language model answer all requests of the run that are not in the cache; returns their outcomes."""
+    from tqdm import tqdm
+
+    from degraders.dataset.pipeline import PassageStep
+    from degraders.rewrites.cache import AnswerCache, fill_cache
+
+    answers = AnswerCache(llm.cache, llm.signature, write=True)
+    jobs = discover_jobs(options)
+    batches = map_with_progress(PassageStep(settings), jobs, map_ordered, title="requesting", total=total)
+    outcomes: Counter[str] = Counter()
+    try:
+        requests = (request for batch in batches for request in batch)
+        with tqdm(desc="answers", unit="", leave=False, disable=None, position=1) as bar:
+            for outcome in fill_cache(make_backend(options), requests, answers):
+                outcomes[outcome] += 1
+                bar.update()
+    finally:
+        answers.close()
+    return outcomes
+
+
+def make_backend(options: Options) -> Backend:
+    """The server or the model on this machine that answers requests."""
+    if options.llm_backend == "openai":
+        from degraders.rewrites.openai import OpenAIBackend, ServerSettings
+
+        return OpenAIBackend(
+            ServerSettings(
+                model=options.llm_model or "",
+                base_url=options.llm_base_url,
+                temperature=options.llm_temperature,
+                concurrency=options.llm_concurrency,
+                timeout=options.llm_timeout,
+                max_requests=options.llm_max_requests,
+            )
+        )
+    from fixer.degrading import TransformersBackend
+
+    return TransformersBackend(make_local_model(options))
+
+
+def make_local_model(options: Options) -> LocalModel:
+    """The model on this machine, by name; it is not loaded yet."""
+    from fixer.degrading import LocalModel
+
+    return LocalModel(
+        model=options.llm_model or "",
+        bits=options.llm_bits,
+        batch=options.llm_batch,
+        temperature=options.llm_temperature,
+        seed=options.seed,
+    )
+
+
+def write_companions(
+    options: Options,
+    settings: PipelineSettings,
+    report: Report,
+    *,
+    assignment: SplitAssignment,
+    sample: PreviewSample,
+    seconds: float,
+) -> None:
+    """Write the preview, and last the manifest: its presence says that the data set is complete."""
+    import orjson
+
+    from degraders import files
+    from degraders.dataset.preview import render_preview
+    from degraders.dataset.report import build_manifest
+    from degraders.dataset.writer import companion_path
+
+    if options.preview:
+        title, facts = f"Preview of {options.output.name}", report.preview_facts(sample)
+        files.write_text(options.preview, render_preview(sample.records(), title=title, facts=facts))
+    content = build_manifest(
+        report,
+        assignment=assignment,
+        settings=settings,
+        options={
+            "input": options.input or options.hf_dataset,
+            "text_field": options.text_field,
+            "hf_split": options.hf_split if options.hf_dataset else None,
+            "splits": options.fractions,
+            "debug_tiny": options.debug_tiny,
+        },
+        output=options.output,
+        seconds=seconds,
+    )
+    text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    files.write_text(companion_path(options.output, ".manifest.json"), text)
+
+
+def write_profile(options: Options, pairs_path: Path) -> None:
+    """Measure real pairs and write their profile; with --report, compare real errors with generated ones."""
+    from degraders import files
+    from degraders.dataset import pairs
+    from degraders.realism import calibrate, compare
+
+    figure = options.output.with_suffix(".png")
+    for path in (options.output, *([figure] if options.report else [])):
+        files.refuse_existing(path, force=options.force)
+    reads = calibrate.read_fixes(pairs.read_pairs(pairs_path))
+    profile = calibrate.calibrate_profile(reads, origin=calibrate.describe_origin(reads, pairs_path.name))
+    if options.report:
+        real, made = (
+            compare.measure_distributions(calibrate.real_texts(reads)),
+            compare.measure_distributions(calibrate.degrade_pairs(reads, profile)),
+        )
+        print(compare.comparison_table(real, made) + "\n")
+        compare.plot_comparison(figure, real, made)
+    files.write_text(options.output, profile.to_json().decode())
+    print(f"{len(reads):,} pairs with {sum(len(read.fixes) for read in reads):,} errors: {options.output}")
+
+
+def format_degraders() -> str:
+    """A table of all degraders: name, family, class, severity, description, example."""
     from degraders.catalogue import all_degraders
 
-    def shown(text: str) -> str:
+    def format_text(text: str) -> str:
         return text.rstrip("\n").replace("\n", "⏎")
 
     rows = [("name", "family", "class", "severity", "what it does", "example")]
     for item in all_degraders().values():
-        good, bad = map(shown, item.example)
+        good, bad = map(format_text, item.example)
         rows.append((item.name, item.family, item.recoverable, str(item.severity), item.does, f"{good} → {bad}"))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     return "\n".join(
@@ -432,28 +562,26 @@ def table_of_degraders() -> str:
     )
 
 
-def run_tests() -> int:
-    """Check the installation: this stage's tests, then a data set of the sample documents that obeys the laws."""
+def check_installation() -> int:
+    """Run the tests of stage 1, then build a data set of the sample documents and check its records."""
     from degraders.dataset.records import check_record, read_records
 
     print("running the tests of stage 1 ...", flush=True)
-    chosen = ["-m", "not slow and not fixer", str(ROOT / "tests")]
-    tests = subprocess.run([sys.executable, "-m", "pytest", "-q", *chosen], cwd=ROOT)
+    selection = ["-m", "not slow and not fixer", str(ROOT / "tests")]
+    tests = subprocess.run([sys.executable, "-m", "pytest", "-q", *selection], cwd=ROOT)
     sample = Path("sample_dataset.jsonl")
     print(f"\nbuilding {sample} from {ROOT.name}/sample_docs ...", flush=True)
-    made = main(["--input", str(ROOT / "sample_docs"), "--output", str(sample), "--force"])
-    broken = (
-        [f"{row['id']}: {fault}" for row in read_records(sample) for fault in check_record(row)] if made == 0 else []
-    )
-    for line in broken[:10]:
-        print(line, file=sys.stderr)
-    ok = tests.returncode == 0 and made == 0 and not broken
-    print(f"\ntests {'passed' if tests.returncode == 0 else 'FAILED'}; ", end="")
-    print(f"{sample} {'built, every span exact' if made == 0 and not broken else 'FAILED'}")
-    return 0 if ok else 1
+    built = main(["--input", str(ROOT / "sample_docs"), "--output", str(sample), "--force"]) == 0
+    faults = [f"{row['id']}: {fault}" for row in read_records(sample) for fault in check_record(row)] if built else []
+    for fault in faults[:10]:
+        print(fault, file=sys.stderr)
+    passed, exact = tests.returncode == 0, built and not faults
+    print(f"\ntests {'passed' if passed else 'FAILED'}; {sample} {'built, every span exact' if exact else 'FAILED'}")
+    return 0 if passed and exact else 1
 
 
 def _severity(text: str) -> float | None:
+    """The mean number of errors in a text; None: as the profile says."""
     from degraders.engine import SEVERITIES
 
     if text in SEVERITIES:
@@ -468,13 +596,14 @@ def _severity(text: str) -> float | None:
 
 
 def _classes(text: str) -> str:
-    found = "".join(sorted(set(text.upper().replace(",", ""))))
-    if not found or not set(found) <= set("ABC"):
+    """Classes of errors, sorted: `c,A` is `AC`."""
+    classes = "".join(sorted(set(text.upper().replace(",", ""))))
+    if not classes or not set(classes) <= set("ABC"):
         raise argparse.ArgumentTypeError(f"{text!r}: name some of the classes A, B and C; D is --allow-lossy")
-    return found
+    return classes
 
 
-def _cores() -> int:
+def _count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -65,7 +65,7 @@ def answer_rate(url: str, *, in_flight: int, count: int) -> float:
     """Answers a second, including the start of the client and its connections."""
     requests = [RewriteRequest("wordy", f"The server reads file number {n} at the start.", "", n) for n in range(count)]
     started = time.perf_counter()
-    answers = list(OpenAIBackend(ServerSettings("model", url, 0.7, concurrency=in_flight)).answers(requests))
+    answers = list(OpenAIBackend(ServerSettings("model", url, 0.7, concurrency=in_flight)).answer_requests(requests))
     seconds = time.perf_counter() - started
     if not all(answer.text for answer in answers) or len(answers) != count:
         sys.exit("not every request was answered")

@@ -84,7 +84,7 @@ class TransformersBackend:
         positions = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         self._positions = int(positions or 1 << 30)
 
-    def answers(self, requests: Iterable[Asked]) -> Iterator[RewriteAnswer]:
+    def answer_requests(self, requests: Iterable[Asked]) -> Iterator[RewriteAnswer]:
         source = iter(requests)
         while window := list(islice(source, TOGETHER)):
             prepared = [(one, made) for one in window if (made := self._request(one))]

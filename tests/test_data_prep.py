@@ -1,7 +1,8 @@
-"""The command line of stage 1, as users meet it: what it writes, what it says, and how it fails."""
+"""The command line of stage 1, as users meet it: its files, its messages, its errors."""
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import os
@@ -11,14 +12,19 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import FrozenInstanceError, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import cli
 import data_prep
+from data_prep import Options
 from degraders.dataset.records import RECORD_FIELDS, SPAN_FIELDS, check_record, read_records
+from degraders.dataset.workers import worker_pool
+from degraders.errors import UserError
 from degraders.files import sha256_file
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,20 +35,21 @@ def prepare(*arguments: object) -> int:
     return data_prep.main([str(argument) for argument in arguments])
 
 
-def usage(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as exit_:
+def exit_code(*arguments: object) -> int:
+    """The code of an exit by argparse."""
+    with pytest.raises(SystemExit) as error:
         prepare(*arguments)
-    return int(exit_.value.code or 0)
+    return int(error.value.code or 0)
 
 
-def script(*arguments: object, **settings: Any) -> subprocess.CompletedProcess[str]:
+def run_script(*arguments: object, **settings: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "data_prep.py"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, **settings)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    output = tmp_path_factory.mktemp("made") / "dataset.jsonl"
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("dataset") / "dataset.jsonl"
     assert prepare("--input", SAMPLES, "--output", output, "--preview", output.with_name("preview.html")) == 0
     return output
 
@@ -51,31 +58,31 @@ def rows(path: Path) -> list[dict[str, Any]]:
     return list(read_records(path))
 
 
-def test_every_record_is_sound_and_its_keys_stand_in_order(made: Path) -> None:
-    for line in made.read_text(encoding="utf-8").splitlines():
+def test_every_record_is_exact_and_its_keys_are_in_order(dataset: Path) -> None:
+    for line in dataset.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         assert tuple(row) == RECORD_FIELDS
         assert all(tuple(span) == SPAN_FIELDS for span in row["spans"])
         assert check_record(row) == []
         assert row["labels"] == sorted({span["label"] for span in row["spans"]})
         assert (row["severity"] == 0) == (row["bad"] == row["good"])
-    assert len({row["id"] for row in rows(made)}) == len(rows(made))
+    assert len({row["id"] for row in rows(dataset)}) == len(rows(dataset))
 
 
-def test_good_stands_in_its_source_byte_for_byte(made: Path) -> None:
-    for row in rows(made):
+def test_the_good_text_is_in_its_source_byte_for_byte(dataset: Path) -> None:
+    for row in rows(dataset):
         source = (SAMPLES / row["doc_id"]).read_bytes()
         assert row["good"].encode() in source
-    assert any("\r\n" in row["good"] for row in rows(made))
+    assert any("\r\n" in row["good"] for row in rows(dataset))
 
 
-def test_lossy_errors_are_off_unless_asked(made: Path, tmp_path: Path) -> None:
-    assert not any(span["recoverable"] == "D" for row in rows(made) for span in row["spans"])
+def test_lossy_errors_need_allow_lossy(dataset: Path, tmp_path: Path) -> None:
+    assert not any(span["recoverable"] == "D" for row in rows(dataset) for span in row["spans"])
     assert prepare("--input", SAMPLES, "--output", tmp_path / "d.jsonl", "--allow-lossy") == 0
     assert any(span["recoverable"] == "D" for row in rows(tmp_path / "d.jsonl") for span in row["spans"])
 
 
-def test_only_errors_of_the_classes_asked_for_are_made(tmp_path: Path) -> None:
+def test_only_errors_of_the_requested_classes_are_made(tmp_path: Path) -> None:
     assert prepare("--input", SAMPLES, "--output", tmp_path / "a.jsonl", "--recoverable", "c,A") == 0
     assert {span["recoverable"] for row in rows(tmp_path / "a.jsonl") for span in row["spans"]} == {"A", "C"}
     for wrong in ("D", "", "AX"):
@@ -83,29 +90,29 @@ def test_only_errors_of_the_classes_asked_for_are_made(tmp_path: Path) -> None:
             prepare("--input", SAMPLES, "--output", tmp_path / "b.jsonl", "--recoverable", wrong)
 
 
-def told_by_a_list(span: dict[str, Any]) -> bool:
+def is_list_marker(span: dict[str, Any]) -> bool:
     return span["label"] == "markup.list_markers"
 
 
-def test_the_hard_tokens_of_a_recoverable_error_still_stand_somewhere(made: Path) -> None:
-    for row in rows(made):
+def test_the_numbers_of_a_recoverable_error_are_still_in_the_text(dataset: Path) -> None:
+    for row in rows(dataset):
         for span in row["spans"]:
-            numbers = [word for word in span["good"].split() if word.isdecimal() and not told_by_a_list(span)]
+            numbers = [word for word in span["good"].split() if word.isdecimal() and not is_list_marker(span)]
             assert all(number in row["bad"] or number in row["context"] for number in numbers)
 
 
-def test_no_document_stands_in_two_splits(made: Path) -> None:
+def test_no_document_is_in_two_splits(dataset: Path) -> None:
     splits: dict[str, set[str]] = {}
-    for row in rows(made):
+    for row in rows(dataset):
         splits.setdefault(row["doc_id"], set()).add(row["split"])
     assert all(len(names) == 1 for names in splits.values())
 
 
-def test_the_manifest_tells_what_was_done(made: Path) -> None:
-    manifest = json.loads(made.with_name("dataset.manifest.json").read_text(encoding="utf-8"))
-    written = rows(made)
+def test_the_manifest_counts_the_records_and_names_the_options(dataset: Path) -> None:
+    manifest = json.loads(dataset.with_name("dataset.manifest.json").read_text(encoding="utf-8"))
+    written = rows(dataset)
     counts = manifest["counts"]
-    assert manifest["output"]["sha256"] == sha256_file(made)
+    assert manifest["output"]["sha256"] == sha256_file(dataset)
     assert manifest["output"]["records"] == counts["records"] == len(written)
     assert counts["labels"] | {} == {
         **dict.fromkeys(counts["labels"], 0),
@@ -114,21 +121,23 @@ def test_the_manifest_tells_what_was_done(made: Path) -> None:
     rejected = sum(count for reason, count in manifest["rejects"].items() if reason.startswith("variant"))
     assert counts["units kept"] * 3 == len(written) + rejected
     assert manifest["seed"] == 42 and manifest["version"] and manifest["options"]["n_per_doc"] == 3
+    assert list(manifest)[:3] == ["tool", "version", "seed"] and manifest["tool"] == "data_prep.py"
+    assert "rapidfuzz" in manifest["packages"] and manifest["options"]["text_field"] == "text"
 
 
-def test_the_preview_shows_records(made: Path) -> None:
-    page = made.with_name("preview.html").read_text(encoding="utf-8")
+def test_the_preview_has_sixty_records(dataset: Path) -> None:
+    page = dataset.with_name("preview.html").read_text(encoding="utf-8")
     assert page.count("<article") == 60
     assert "http://" not in page.split("<article")[0]
 
 
-def test_the_bytes_depend_on_nothing_but_input_options_and_seed(made: Path, tmp_path: Path) -> None:
+def test_the_bytes_depend_only_on_input_options_and_seed(dataset: Path, tmp_path: Path) -> None:
     for number, hash_seed in enumerate(("0", "1")):
         output = tmp_path / f"{number}.jsonl"
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-        done = script("--input", SAMPLES, "--output", output, "--workers", 1 + number, env=environment)
+        done = run_script("--input", SAMPLES, "--output", output, "--workers", 1 + number, env=environment)
         assert done.returncode == 0, done.stderr
-        assert output.read_bytes() == made.read_bytes()
+        assert output.read_bytes() == dataset.read_bytes()
 
 
 def test_many_processes_write_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,20 +159,20 @@ def test_another_document_changes_no_other_records(tmp_path: Path) -> None:
     assert before == [row for row in after if row["doc_id"] != "added.md"] != after
 
 
-def test_jsonl_gzip_and_parquet_hold_the_same_records(made: Path, tmp_path: Path) -> None:
+def test_jsonl_gzip_and_parquet_hold_the_same_records(dataset: Path, tmp_path: Path) -> None:
     import pyarrow.parquet
 
     for ending in ("jsonl.gz", "parquet"):
         assert prepare("--input", SAMPLES, "--output", tmp_path / f"d.{ending}") == 0
-    assert gzip.decompress((tmp_path / "d.jsonl.gz").read_bytes()) == made.read_bytes()
-    assert pyarrow.parquet.read_table(tmp_path / "d.parquet").to_pylist() == rows(made)
+    assert gzip.decompress((tmp_path / "d.jsonl.gz").read_bytes()) == dataset.read_bytes()
+    assert pyarrow.parquet.read_table(tmp_path / "d.parquet").to_pylist() == rows(dataset)
 
 
-def test_datasets_reads_a_data_set_as_it_is(made: Path, tmp_path: Path) -> None:
+def test_datasets_reads_a_data_set_as_it_is(dataset: Path, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
-    loaded = datasets.load_dataset("json", data_files=str(made), split="train", cache_dir=str(tmp_path))
+    loaded = datasets.load_dataset("json", data_files=str(dataset), split="train", cache_dir=str(tmp_path))
     assert loaded.column_names == list(RECORD_FIELDS)
-    assert loaded.to_list() == rows(made)
+    assert loaded.to_list() == rows(dataset)
 
 
 def test_jsonl_input(tmp_path: Path) -> None:
@@ -177,31 +186,31 @@ def test_jsonl_input(tmp_path: Path) -> None:
     assert manifest["skipped"]["documents"] == {"bad row": 2, "duplicate id": 1}
 
 
-def test_shares_are_what_was_asked(tmp_path: Path) -> None:
+def test_the_shares_of_special_records_are_as_requested(tmp_path: Path) -> None:
     common = ("--input", SAMPLES, "--n-per-doc", 8, "--force", "--output", tmp_path / "d.jsonl")
     assert prepare(*common, "--identity-rate", 0.5) == 0
-    found = rows(tmp_path / "d.jsonl")
-    assert 0.4 < sum(not row["spans"] for row in found) / len(found) < 0.6
+    records = rows(tmp_path / "d.jsonl")
+    assert 0.4 < sum(not row["spans"] for row in records) / len(records) < 0.6
     assert prepare(*common, "--identity-rate", 0) == 0
     assert all(row["spans"] for row in rows(tmp_path / "d.jsonl"))
     assert prepare(*common, "--single-fault-rate", 1, "--identity-rate", 0) == 0
     assert all(len(row["spans"]) == 1 for row in rows(tmp_path / "d.jsonl"))
     assert prepare(*common, "--single-fault-rate", 0.5, "--identity-rate", 0) == 0
-    found = rows(tmp_path / "d.jsonl")
-    assert 0.4 < sum(len(row["spans"]) == 1 for row in found) / len(found) < 0.6
+    records = rows(tmp_path / "d.jsonl")
+    assert 0.4 < sum(len(row["spans"]) == 1 for row in records) / len(records) < 0.6
 
 
 def test_severity_scales_the_number_of_errors(tmp_path: Path) -> None:
     means = []
     for severity in ("light", "medium", "heavy", "20"):
         assert prepare("--input", SAMPLES, "--output", tmp_path / "d.jsonl", "--force", "--severity", severity) == 0
-        found = rows(tmp_path / "d.jsonl")
-        means.append(sum(len(row["spans"]) for row in found) / len(found))
+        records = rows(tmp_path / "d.jsonl")
+        means.append(sum(len(row["spans"]) for row in records) / len(records))
     assert means == sorted(means) and means[3] > 4 * means[0]
 
 
 @pytest.mark.parametrize(
-    ("chosen", "excluded", "families"),
+    ("included", "excluded", "families"),
     [
         (["spelling"], [], {"spelling"}),
         (["typo"], [], {"spelling"}),
@@ -209,20 +218,20 @@ def test_severity_scales_the_number_of_errors(tmp_path: Path) -> None:
     ],
 )
 def test_degraders_by_name_family_or_glob(
-    tmp_path: Path, chosen: list[str], excluded: list[str], families: set[str]
+    tmp_path: Path, included: list[str], excluded: list[str], families: set[str]
 ) -> None:
-    arguments = ["--degraders", *chosen, *(["--exclude", *excluded] if excluded else [])]
+    arguments = ["--degraders", *included, *(["--exclude", *excluded] if excluded else [])]
     assert prepare("--input", SAMPLES, "--output", tmp_path / "d.jsonl", *arguments) == 0
     spans = [span for row in rows(tmp_path / "d.jsonl") for span in row["spans"]]
     assert {span["family"] for span in spans} == families
     assert not {span["label"] for span in spans} & set(excluded)
 
 
-def test_debug_tiny_is_a_small_subset(tmp_path: Path, made: Path) -> None:
+def test_debug_tiny_is_a_small_subset(tmp_path: Path, dataset: Path) -> None:
     assert prepare("--input", SAMPLES, "--output", tmp_path / "d.jsonl", "--debug_tiny") == 0
     tiny = rows(tmp_path / "d.jsonl")
-    assert 0 < len(tiny) < len(rows(made)) / 2
-    assert {row["id"] for row in tiny} <= {row["id"] for row in rows(made)}
+    assert 0 < len(tiny) < len(rows(dataset)) / 2
+    assert {row["id"] for row in tiny} <= {row["id"] for row in rows(dataset)}
 
 
 def test_whole_documents(tmp_path: Path) -> None:
@@ -242,9 +251,9 @@ def test_list_degraders_is_a_table_with_every_degrader(capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        ([], "name what to read"),
+        ([], "name the input"),
         (["--input", "sample_docs", "--degraders", "speling"], "did you mean spelling"),
         (["--input", "sample_docs", "--severity", "0.5"], "from 1 to 100"),
         (["--input", "sample_docs", "--n-per-doc", "0"], "at least 1"),
@@ -254,12 +263,52 @@ def test_list_degraders_is_a_table_with_every_degrader(capsys: pytest.CaptureFix
         (["--input", "sample_docs", "--no-such-option"], "unrecognized"),
         (["--input", "sample_docs", "--exclude", "*"], "no degrader is left"),
         (["--input", "sample_docs", "--hf_dataset", "x"], "exclude each other"),
+        (["--input", "sample_docs", "--report"], "needs --calibrate"),
+        (["--input", "sample_docs", "--calibrate", "pairs.jsonl"], "reads pairs"),
+        (["--calibrate", "pairs.jsonl"], "must end in .json"),
     ],
 )
-def test_wrong_usage_exits_with_2(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert usage(*arguments) == 2
+def test_wrong_usage_exits_with_2(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(*arguments) == 2
     error = capsys.readouterr().err
-    assert said in error and "Traceback" not in error
+    assert message in error and "Traceback" not in error
+    assert error.startswith("usage: data_prep.py ")
+
+
+def test_the_options_of_a_run_are_one_frozen_value() -> None:
+    options = cli.parse_options(data_prep.build_parser(), ["--input", "x", "--splits", "0.5,0.25,0.25"], Options)
+    assert options.fractions == (0.5, 0.25, 0.25) and options.outputs == [Path("dataset.jsonl")]
+    with pytest.raises(FrozenInstanceError):
+        options.seed = 1  # type: ignore[misc]
+    with pytest.raises(UserError, match=r"\.parquet"):
+        replace(options, output=Path("out.csv"))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"n_per_doc": 0}, {"unit": "page"}, {"min_words": -1}, {"max_chars": 0}, {"max_units": 0}, {"max_bytes": 0}],
+)
+def test_pipeline_settings_refuse_wrong_values(wrong: dict[str, Any]) -> None:
+    settings = data_prep.make_pipeline_settings(cli.parse_options(data_prep.build_parser(), ["--input", "x"], Options))
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        replace(settings, **wrong)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_garbage_collector_is_off_only_while_workers_run(enabled: bool, count: int) -> None:
+    before = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        with worker_pool(count) as map_ordered:
+            assert list(map_ordered(abs, [-2, 1])) == [2, 1]
+            assert not gc.isenabled()
+        assert gc.isenabled() == enabled
+        with pytest.raises(KeyboardInterrupt), worker_pool(count):
+            raise KeyboardInterrupt
+        assert gc.isenabled() == enabled
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 def failing(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -269,7 +318,7 @@ def failing(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     return error
 
 
-def test_bad_input_exits_with_1_and_leaves_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_exits_with_1_and_writes_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "out" / "d.jsonl"
     output.parent.mkdir()
     (tmp_path / "empty").mkdir()
@@ -282,7 +331,7 @@ def test_bad_input_exits_with_1_and_leaves_no_file(tmp_path: Path, capsys: pytes
     assert list(output.parent.iterdir()) == []
 
 
-def test_an_output_that_exists_is_kept_unless_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_existing_output_is_replaced_only_with_force(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "d.jsonl"
     output.write_text("mine")
     assert "--force" in failing(capsys, "--input", SAMPLES, "--output", output)
@@ -295,7 +344,7 @@ def test_an_output_that_exists_is_kept_unless_forced(tmp_path: Path, capsys: pyt
     assert prepare("--input", SAMPLES, "--output", output, "--preview", page, "--force") == 0
 
 
-def test_what_is_good_is_kept_beside_what_is_bad(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_documents_are_skipped_and_good_ones_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     docs = tmp_path / "docs"
     docs.mkdir()
     good = (SAMPLES / "guide/retention.md").read_bytes()
@@ -318,7 +367,7 @@ def test_what_is_good_is_kept_beside_what_is_bad(tmp_path: Path, capsys: pytest.
     assert {row["doc_id"] for row in rows(tmp_path / "d.jsonl")} == {"good.md", "copy.md", "latin.md"}
 
 
-def test_a_degrader_that_fails_on_a_text_costs_that_text_alone(
+def test_an_error_of_a_degrader_costs_only_its_unit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from degraders.engine import Degradation
@@ -332,14 +381,14 @@ def test_a_degrader_that_fails_on_a_text_costs_that_text_alone(
 
     monkeypatch.setattr(Degradation, "variant", failing)
     assert prepare("--input", SAMPLES, "--output", tmp_path / "d.jsonl", "--workers", 1) == 0
-    said = capsys.readouterr()
-    assert "warning: README.md, unit 1: ValueError('odd')" in said.err
-    assert "rejected: unit: a fault of this tool" in said.out
+    printed = capsys.readouterr()
+    assert "warning: README.md, unit 1: ValueError('odd')" in printed.err
+    assert "rejected: unit: internal error" in printed.out
     assert not any(row["id"].startswith("README.md:1:") for row in rows(tmp_path / "d.jsonl"))
     assert any(row["id"].startswith("README.md:0:") for row in rows(tmp_path / "d.jsonl"))
 
 
-def test_a_text_that_cannot_be_parsed_costs_that_text_alone(
+def test_an_error_of_a_parser_costs_only_its_document(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from degraders.text import parse
@@ -368,24 +417,25 @@ def many_docs(folder: Path, copies: int) -> Path:
     return folder
 
 
-def test_no_room_on_the_disk(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
-    done = script("--input", SAMPLES, "--output", tmp_path / "d.jsonl", preexec_fn=limit)
+    done = run_script("--input", SAMPLES, "--output", tmp_path / "d.jsonl", preexec_fn=limit)
     assert done.returncode == 1
     assert "nothing was written" in done.stderr and "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
-def test_stopped_in_the_middle(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+def test_a_run_that_is_stopped_leaves_no_output(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     docs = many_docs(tmp_path / "docs", 60)
     output = tmp_path / "out" / "d.jsonl"
     output.parent.mkdir()
     command = [sys.executable, str(ROOT / "data_prep.py"), "--input", str(docs), "--output", str(output)]
-    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what a shell runs in the background ignores it
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
+    # A shell starts background commands with SIGINT ignored.
+    restore = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=restore)
     while not list(output.parent.iterdir()) and running.poll() is None:
         time.sleep(0.01)
     running.send_signal(sent)
@@ -401,11 +451,11 @@ def test_stopped_in_the_middle(tmp_path: Path, sent: signal.Signals, code: int) 
 
 def test_help_is_instant_and_shows_every_default() -> None:
     started = time.monotonic()
-    done = script("--help")
+    done = run_script("--help")
     assert time.monotonic() - started < 2
     assert done.returncode == 0
-    for shown in ("default: 42", "default: medium", "default: 0.9,0.05,0.05", "default: section"):
-        assert shown in " ".join(done.stdout.split())
+    for default in ("default: 42", "default: medium", "default: 0.9,0.05,0.05", "default: section"):
+        assert default in " ".join(done.stdout.split())
 
 
 def test_stage_1_never_imports_torch() -> None:
@@ -421,7 +471,7 @@ def test_stage_1_never_imports_torch() -> None:
 
 @pytest.mark.slow
 def test_the_installation_check(tmp_path: Path) -> None:
-    done = script("--run-tests", cwd=tmp_path)
+    done = run_script("--run-tests", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "tests passed; sample_dataset.jsonl built, every span exact" in done.stdout
     assert rows(tmp_path / "sample_dataset.jsonl")

@@ -1,7 +1,7 @@
 """The preview page: one HTML file with records side by side, good and bad, and every error marked.
 
-All text is laid out here, where an offset is a character; the page's script only filters, finds and lights up
-what stands there. Numbers and signs are drawn by the style sheet: what a reader copies is the text itself.
+All text is laid out here, where an offset is a character; the page's script only filters, searches and highlights.
+The style sheet draws numbers and signs, so a reader who copies a text copies the text alone.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from degraders import pages
 from degraders.pages import escape, excerpt, family_class, invisible_pattern, order_families, render_text, select_option
 from degraders.taxonomy import RECOVERABILITY
 
-MANY = 7  # from so many errors on, the list has two columns where the screen is wide
+TWO_COLUMNS = 7  # errors; a list with at least so many has two columns on a wide screen
 
 _WHITE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True)
 class _Mark:
-    """One side of an error: `text[start:end]` is what stands there, `other` what stands on the other side."""
+    """One side of an error: its range in the text, and the text of the other side."""
 
     number: int
     family: str
@@ -35,7 +35,7 @@ class _Mark:
 
 @dataclass(frozen=True)
 class _Evidence:
-    """Where, in characters of `bad`, the right value of error `number` stands."""
+    """The range of `bad`, in characters, that holds the right value of error `number`."""
 
     number: int
     start: int
@@ -43,12 +43,12 @@ class _Evidence:
 
 
 def render_preview(records: Iterable[Mapping[str, Any]], *, title: str, facts: Sequence[tuple[str, str]] = ()) -> str:
-    """Return the whole page for `records`; `facts` are name and value pairs for its header."""
+    """The whole page for `records`; `facts` are pairs of name and value for its header."""
     cards: list[str] = []
     labels: Counter[tuple[str, str]] = Counter()
     splits: Counter[str] = Counter()
     for number, record in enumerate(records, 1):
-        cards.append(_card(number, record))
+        cards.append(_render_card(number, record))
         labels.update((span["family"], span["label"]) for span in record["spans"])
         splits[record["split"]] += 1
     families: Counter[str] = Counter()
@@ -59,12 +59,14 @@ def render_preview(records: Iterable[Mapping[str, Any]], *, title: str, facts: S
         "facts": pages.facts_list(facts),
         "families": pages.family_chips(families),
         "errors": str(families.total()),
-        "labels": "".join(_label_group(family, labels) for family in order_families(families) if families[family]),
+        "labels": "".join(
+            _render_label_group(family, labels) for family in order_families(families) if families[family]
+        ),
         "splits": "".join(select_option(split, count) for split, count in sorted(splits.items())),
         "classes": "".join(f"<dt>{key}</dt><dd>{value}</dd>" for key, value in RECOVERABILITY.items()),
         "total": str(len(cards)),
         "cards": "\n".join(cards),
-        "some": " hidden" if cards else "",
+        "hidden_if_cards": " hidden" if cards else "",
     }
     return pages.fill_template("preview.html", values)
 
@@ -72,23 +74,25 @@ def render_preview(records: Iterable[Mapping[str, Any]], *, title: str, facts: S
 # The header
 
 
-def _label_group(family: str, labels: Mapping[tuple[str, str], int]) -> str:
-    options = "".join(select_option(label, count) for (its, label), count in sorted(labels.items()) if its == family)
+def _render_label_group(family: str, labels: Mapping[tuple[str, str], int]) -> str:
+    options = "".join(
+        select_option(label, count) for (its_family, label), count in sorted(labels.items()) if its_family == family
+    )
     return f'<optgroup label="{escape(family)}">{options}</optgroup>'
 
 
 # One record
 
 
-def _card(number: int, record: Mapping[str, Any]) -> str:
+def _render_card(number: int, record: Mapping[str, Any]) -> str:
     identity = " data-identity" if record["good"] == record["bad"] else ""
     return (
         f'<article id="r{number}" data-split="{escape(record["split"])}"{identity}>\n'
-        f"{_card_head(record)}\n{_texts(record)}\n{_errors(record)}</article>"
+        f"{_render_head(record)}\n{_render_texts(record)}\n{_render_errors(record)}</article>"
     )
 
 
-def _card_head(record: Mapping[str, Any]) -> str:
+def _render_head(record: Mapping[str, Any]) -> str:
     names = [*(() if record["id"].startswith(record["doc_id"]) else ("doc_id",)), "format", "split"]
     meta = [
         f'<span class="id">{escape(record["id"])}</span>',
@@ -110,58 +114,62 @@ def _card_head(record: Mapping[str, Any]) -> str:
     )
 
 
-def _texts(record: Mapping[str, Any]) -> str:
+def _render_texts(record: Mapping[str, Any]) -> str:
     good, bad, spans = record["good"], record["bad"], record["spans"]
     if good == bad and not spans:
-        return f'<div class="texts one"><section><h3>Bad and good</h3>{_text_box(escape(good))}</section></div>'
-    numbered = list(enumerate(spans, 1))
-    bad_marks = [_Mark(n, s["family"], s["start"], s["end"], s["good"]) for n, s in numbered]
-    good_marks = [_Mark(n, s["family"], s["good_start"], s["good_end"], s["bad"]) for n, s in numbered]
-    evidence = [_Evidence(n, *s["evidence"]) for n, s in numbered if s.get("evidence")]
+        return f'<div class="texts one"><section><h3>Bad and good</h3>{_render_box(escape(good))}</section></div>'
+    bad_marks = [
+        _Mark(number=number, family=span["family"], start=span["start"], end=span["end"], other=span["good"])
+        for number, span in enumerate(spans, 1)
+    ]
+    good_marks = [
+        _Mark(number=number, family=span["family"], start=span["good_start"], end=span["good_end"], other=span["bad"])
+        for number, span in enumerate(spans, 1)
+    ]
+    evidence = [_Evidence(number, *span["evidence"]) for number, span in enumerate(spans, 1) if span.get("evidence")]
     return (
         f'<div class="texts two">'
-        f'<section class="bad"><h3>Bad</h3>{_text_box(_marked(bad, bad_marks, evidence))}</section>'
-        f'<section class="good"><h3>Good</h3>{_text_box(_marked(good, good_marks))}</section></div>'
+        f'<section class="bad"><h3>Bad</h3>{_render_box(_render_marks(bad, bad_marks, evidence))}</section>'
+        f'<section class="good"><h3>Good</h3>{_render_box(_render_marks(good, good_marks))}</section></div>'
     )
 
 
-def _text_box(content: str) -> str:
+def _render_box(content: str) -> str:
     return f'<div class="text" dir="auto">{content}</div>'
 
 
-def _marked(text: str, marks: Sequence[_Mark], evidence: Sequence[_Evidence] = ()) -> str:
-    """Return `text` as HTML with its marks, which are ordered and disjoint."""
+def _render_marks(text: str, marks: Sequence[_Mark], evidence: Sequence[_Evidence] = ()) -> str:
+    """`text` as HTML with its marks, which are in order and do not overlap."""
     parts = []
     at = 0
     for mark in marks:
-        parts += [_stretch(text, at, mark.start, evidence), _mark(text, mark, evidence)]
+        parts += [_render_range(text, at, mark.start, evidence), _render_mark(text, mark, evidence)]
         at = mark.end
-    parts.append(_stretch(text, at, len(text), evidence))
+    parts.append(_render_range(text, at, len(text), evidence))
     return "".join(parts)
 
 
-def _mark(text: str, mark: _Mark, evidence: Sequence[_Evidence]) -> str:
+def _render_mark(text: str, mark: _Mark, evidence: Sequence[_Evidence]) -> str:
     own = text[mark.start : mark.end]
     kind = " none" if not own else " block" if "\n" in own else ""
-    content = _stretch(text, mark.start, mark.end, evidence, invisible_pattern(own, mark.other))
+    content = _render_range(text, mark.start, mark.end, evidence, invisible_pattern(own, mark.other))
     return f'<mark class="{family_class(mark.family)}{kind}" data-n="{mark.number}">{content}</mark>'
 
 
-def _stretch(
-    text: str, start: int, end: int, evidence: Sequence[_Evidence], draw: re.Pattern[str] | None = None
+def _render_range(
+    text: str, start: int, end: int, evidence: Sequence[_Evidence], signs: re.Pattern[str] | None = None
 ) -> str:
-    """Return `text[start:end]` as HTML; what is evidence in it names the numbers of its errors."""
-    inside = [one for one in evidence if one.start < end and one.end > start]
-    if not inside:
-        return render_text(text, start, end, draw)
-    cuts = {start, end}
-    for one in inside:
-        cuts |= {max(start, one.start), min(end, one.end)}
-    edges = sorted(cuts)
+    """`text[start:end]` as HTML; a piece of evidence carries the numbers of its errors."""
+    overlapping = [piece for piece in evidence if piece.start < end and piece.end > start]
+    if not overlapping:
+        return render_text(text, start, end, signs)
+    edges = {start, end}
+    for piece in overlapping:
+        edges |= {max(start, piece.start), min(end, piece.end)}
     parts = []
-    for left, right in pairwise(edges):
-        numbers = " ".join(str(one.number) for one in inside if one.start <= left and one.end >= right)
-        content = render_text(text, left, right, draw)
+    for left, right in pairwise(sorted(edges)):
+        numbers = " ".join(str(piece.number) for piece in overlapping if piece.start <= left and piece.end >= right)
+        content = render_text(text, left, right, signs)
         parts.append(f'<span class="evidence" data-e="{numbers}">{content}</span>' if numbers else content)
     return "".join(parts)
 
@@ -169,13 +177,13 @@ def _stretch(
 # The list under the texts
 
 
-def _errors(record: Mapping[str, Any]) -> str:
-    items = "\n".join(_error(n, span, record["bad"]) for n, span in enumerate(record["spans"], 1))
-    many = " many" if len(record["spans"]) >= MANY else ""
+def _render_errors(record: Mapping[str, Any]) -> str:
+    items = "\n".join(_render_error(n, span, record["bad"]) for n, span in enumerate(record["spans"], 1))
+    many = " many" if len(record["spans"]) >= TWO_COLUMNS else ""
     return f'<ol class="errors{many}">\n{items}\n</ol>' if items else ""
 
 
-def _error(number: int, span: Mapping[str, Any], text: str) -> str:
+def _render_error(number: int, span: Mapping[str, Any], text: str) -> str:
     family, label, letter = (escape(span[name]) for name in ("family", "label", "recoverable"))
     meaning = escape(RECOVERABILITY.get(span["recoverable"], ""))
     return (
@@ -183,11 +191,11 @@ def _error(number: int, span: Mapping[str, Any], text: str) -> str:
         f'<button type="button" class="go">{number}</button>'
         f'<span class="label">{label}</span><abbr title="{letter}: {meaning}">{letter}</abbr>'
         f'<p>{excerpt("del", span["bad"], span["good"])}<span class="arrow">→</span>'
-        f"{excerpt('ins', span['good'], span['bad'])}{_evidence_note(span, text)}</p></li>"
+        f"{excerpt('ins', span['good'], span['bad'])}{_render_evidence(span, text)}</p></li>"
     )
 
 
-def _evidence_note(span: Mapping[str, Any], text: str) -> str:
+def _render_evidence(span: Mapping[str, Any], text: str) -> str:
     if not span.get("evidence"):
         return ""
     start, end = span["evidence"]

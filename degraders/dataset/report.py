@@ -1,32 +1,33 @@
-"""What stage 1 tells of a run: the counts of all that was read, kept and rejected, as a table and as a manifest."""
+"""The report on a run of stage 1: counts of everything read, kept and rejected, as a table and as a manifest."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import heapq
-import platform
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from degraders import __version__
-from degraders.dataset.pipeline import PipelineSettings, RecordBatch, SurveyedDocument
+from degraders import __version__, manifest
+from degraders.dataset.pipeline import ACCEPTED, PipelineSettings, RecordBatch, SurveyedDocument
 from degraders.dataset.sources import Reason, Skip
 from degraders.dataset.splits import SPLITS, SplitAssignment
 from degraders.errors import UserError
 from degraders.files import sha256_file
 
-_MOST_EXAMPLES = 50
-_COUNTED = ("units", "units kept", "records", "identity pairs", "single-error records")
+_MAX_EXAMPLES = 50
+_EXAMPLES_IN_TABLE = 5
+_COUNTS = ("units", "units kept", "records", "identity pairs", "single-error records")
+_PACKAGES = ("charset-normalizer", "orjson", "pyarrow", "pyromark", "rapidfuzz", "rensa")
+"""Packages whose versions the manifest names: the records depend on them."""
 
 
 class Report:
-    """What happened to the input: every document and every unit is either kept or rejected with its reason."""
+    """What happened to the input: every document and every unit is either kept or rejected with a reason."""
 
     def __init__(self, degraders: Sequence[str]) -> None:
         self.degraders = degraders
@@ -37,38 +38,39 @@ class Report:
         self.bytes = 0
         self.digest = hashlib.sha256()
         self.total = RecordBatch()
-        self.asked: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()
 
-    def skipped(self, skip: Skip) -> None:
-        """Count what is left out, with a few examples of where."""
+    def add_skip(self, skip: Skip) -> None:
+        """Count a skipped document or file; keep the first ones as examples."""
         if skip.reason == Reason.OTHER_ENDING:
             self.other_endings += skip.count
             return
         self.skips[str(skip.reason)] += skip.count
-        if len(self.examples) < _MOST_EXAMPLES:
+        if len(self.examples) < _MAX_EXAMPLES:
             self.examples.append(f"{skip.where}: {skip.reason}{f' ({skip.detail})' if skip.detail else ''}")
 
-    def surveyed(self, results: Iterable[SurveyedDocument | Skip]) -> None:
+    def add_survey(self, results: Iterable[SurveyedDocument | Skip]) -> None:
+        """Count the documents of a batch, and keep their signatures."""
         for result in results:
             if isinstance(result, Skip):
-                self.skipped(result)
+                self.add_skip(result)
             else:
                 self.signatures.append((result.doc_id, result.signature))
                 self.bytes += result.size
                 self.digest.update(result.doc_id.encode("utf-8", "surrogatepass") + b"\0" + result.digest)
 
-    def facts(self, shown: PreviewSample) -> list[tuple[str, str]]:
-        """What the head of the preview says."""
+    def preview_facts(self, sample: PreviewSample) -> list[tuple[str, str]]:
+        """The names and values in the head of the preview."""
         return [
             ("documents", f"{len(self.signatures):,}"),
             ("records", f"{self.total.counts['records']:,}"),
-            ("shown", f"{len(shown.heap):,}"),
+            ("on this page", f"{len(sample.heap):,}"),
             ("errors", f"{self.total.labels.total():,}"),
             ("version", __version__),
         ]
 
-    def refuse_nothing(self) -> None:
-        """UserError if there is no record to write."""
+    def require_records(self) -> None:
+        """UserError, with the most frequent reasons, if there is no record to write."""
         if self.total.counts["records"]:
             return
         reasons = [f"{count} x {reason}" for reason, count in (self.skips + self.total.rejects).most_common(5)]
@@ -79,41 +81,45 @@ class Report:
 
 
 class PreviewSample:
-    """Records for the preview: those whose lines have the smallest digests, so that any run shows the same."""
+    """Records for the preview: those whose lines have the smallest digests, so that every run picks the same ones."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.seen = 0
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.offered = 0
         self.heap: list[tuple[int, int, bytes]] = []
 
     def offer(self, lines: bytes) -> None:
-        if not self.most:
+        """Consider the records of these JSON lines."""
+        if not self.size:
             return
         for line in lines.splitlines():
-            self.seen += 1
+            self.offered += 1
             key = -int.from_bytes(hashlib.blake2b(line, digest_size=8).digest(), "big")
-            (heapq.heappush if len(self.heap) < self.most else heapq.heappushpop)(self.heap, (key, self.seen, line))
+            push = heapq.heappush if len(self.heap) < self.size else heapq.heappushpop
+            push(self.heap, (key, self.offered, line))
 
     def records(self) -> list[dict[str, Any]]:
-        """The chosen records, in the order of the data set."""
+        """The picked records, in the order of the data set."""
         return [orjson.loads(line) for _, _, line in sorted(self.heap, key=lambda item: item[1])]
 
 
 def build_manifest(
     report: Report,
-    assigned: SplitAssignment,
+    *,
+    assignment: SplitAssignment,
     settings: PipelineSettings,
-    options: dict[str, Any],
+    options: Mapping[str, Any],
     output: Path,
     seconds: float,
 ) -> dict[str, Any]:
-    """What made the data set and what came of it; times stand here alone, never in the data."""
+    """The manifest of a data set; times stand only here, never in the data.
+
+    `options` are those that the settings do not contain.
+    """
     total = report.total
-    return {
-        "tool": "data_prep.py",
-        "version": __version__,
+    content = {
         "seed": settings.seed,
-        "options": {**options, **_plain(settings)},
+        "options": {**options, **_describe_settings(settings)},
         "input": {"sha256": report.digest.hexdigest(), "documents": len(report.signatures), "bytes": report.bytes},
         "output": {
             "file": output.name,
@@ -122,26 +128,29 @@ def build_manifest(
             "bytes": output.stat().st_size,
         },
         "counts": {
-            **{name: total.counts[name] for name in _COUNTED},
+            **{name: total.counts[name] for name in _COUNTS},
             "splits": dict(sorted(total.splits.items())),
             "families": dict(total.families.most_common()),
-            "labels": {name: total.labels[name] for name in (*report.degraders, *_own(report))},
+            "labels": {name: total.labels[name] for name in (*report.degraders, *_model_labels(report))},
             "recoverable": dict(sorted(total.classes.items())),
         },
         "skipped": {"documents": dict(report.skips), "other_files": report.other_endings, "examples": report.examples},
         "rejects": dict(total.rejects.most_common()),
-        "llm": {"requests": dict(report.asked.most_common()), "rewrites": dict(sorted(total.rewrites.items()))},
+        "llm": {"requests": dict(report.requests.most_common()), "rewrites": dict(sorted(total.rewrites.items()))},
         "warnings": total.warnings,
-        "duplicates": {"exact": assigned.exact, "near": assigned.near},
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "duplicates": {"exact": assignment.exact, "near": assignment.near},
         "seconds": round(seconds, 2),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
     }
+    return manifest.build_manifest("data_prep.py", content, packages=_PACKAGES)
 
 
 def summary_rows(
-    report: Report, assigned: SplitAssignment, fractions: Sequence[float], written: Sequence[Path], seconds: float
+    report: Report,
+    *,
+    assignment: SplitAssignment,
+    fractions: Sequence[float],
+    outputs: Sequence[Path],
+    seconds: float,
 ) -> list[tuple[str, str]]:
     """The rows of the closing table: name and value."""
     total = report.total
@@ -149,58 +158,61 @@ def summary_rows(
     rows: list[tuple[str, str]] = [
         ("documents", f"{len(report.signatures):,} read, {sum(report.skips.values()):,} skipped"),
         *((f"  skipped: {reason}", f"{count:,}") for reason, count in report.skips.most_common()),
-        *((f"    {example}", "") for example in report.examples[:5]),
-        ("  duplicates", f"{len(assigned.exact)} groups of the same text, {len(assigned.near)} of near-copies"),
-        ("units", f"{counts['units']:,} found, {counts['units kept']:,} kept"),
-        ("records", f"{counts['records']:,} ({_split_list(total.splits)})"),
+        *((f"    {example}", "") for example in report.examples[:_EXAMPLES_IN_TABLE]),
+        ("  duplicates", f"{len(assignment.exact)} groups of the same text, {len(assignment.near)} of near-copies"),
+        ("units", f"{counts['units']:,} read, {counts['units kept']:,} kept"),
+        ("records", f"{counts['records']:,} ({_format_splits(total.splits)})"),
         ("  identity pairs", f"{counts['identity pairs']:,}"),
         ("  with one error", f"{counts['single-error records']:,}"),
         *((f"  rejected: {reason}", f"{count:,}") for reason, count in total.rejects.most_common()),
         ("errors", f"{sum(total.labels.values()):,} of {sum(map(bool, total.labels.values()))} kinds"),
         *((f"  {family}", f"{count:,}") for family, count in total.families.most_common()),
-        *_rewrites(report),
-        ("recoverable", "  ".join(f"{name} {_share(total.classes, name)}" for name in sorted(total.classes))),
+        *_rewrite_rows(report),
+        ("recoverable", "  ".join(f"{name} {_format_share(total.classes, name)}" for name in sorted(total.classes))),
         ("time", f"{seconds:.1f} s, {report.bytes / 1e6 / max(seconds, 1e-9):.2f} MB/s of good text"),
-        *(("written" if path is written[0] else "", str(path)) for path in written),
+        *(("written" if path is outputs[0] else "", str(path)) for path in outputs),
     ]
-    empty = [name for name, part in zip(SPLITS, fractions, strict=True) if part and not total.splits[name]]
+    empty = [name for name, share in zip(SPLITS, fractions, strict=True) if share and not total.splits[name]]
     if empty:
-        rows.append(("note", f"no document fell into {' or '.join(empty)}: too few documents for so small a share"))
+        rows.append(("note", f"no document in {' or '.join(empty)}: there are too few documents for so small a share"))
     return rows
 
 
-def _own(report: Report) -> list[str]:
-    """The labels that language models alone make."""
+def _model_labels(report: Report) -> list[str]:
+    """The labels of errors that only language models make."""
     return sorted(report.total.labels.keys() - set(report.degraders))
 
 
-def _rewrites(report: Report) -> list[tuple[str, str]]:
-    """What became of what a language model was asked, and of its answers."""
-    rewrites, taken = report.total.rewrites, "taken"
+def _rewrite_rows(report: Report) -> list[tuple[str, str]]:
+    """The outcomes of the requests to a language model, and of its rewrites."""
+    rewrites = report.total.rewrites
     if not rewrites:
         return []
-    reasons: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     for name, count in rewrites.items():
-        reasons[name.partition(": ")[2]] += count
-    rows = [(f"  {what}", f"{count:,}") for what, count in report.asked.most_common()]
-    rows = [("requests", f"{report.asked.total():,}"), *rows] if rows else []
-    share = 100 * reasons[taken] / rewrites.total()
-    rows.append(("rewrites", f"{rewrites.total():,} looked at, {reasons.pop(taken, 0):,} taken ({share:.0f} %)"))
-    return [*rows, *((f"  not taken: {reason}", f"{count:,}") for reason, count in reasons.most_common())]
+        outcomes[name.partition(": ")[2]] += count
+    rows = [(f"  {outcome}", f"{count:,}") for outcome, count in report.requests.most_common()]
+    rows = [("requests", f"{report.requests.total():,}"), *rows] if rows else []
+    share = 100 * outcomes[ACCEPTED] / rewrites.total()
+    rows.append(("rewrites", f"{rewrites.total():,} checked, {outcomes.pop(ACCEPTED, 0):,} accepted ({share:.0f} %)"))
+    return [*rows, *((f"  rejected: {reason}", f"{count:,}") for reason, count in outcomes.most_common())]
 
 
-def _split_list(splits: Counter[str]) -> str:
+def _format_splits(splits: Counter[str]) -> str:
     return ", ".join(f"{name} {splits[name]:,}" for name in SPLITS)
 
 
-def _share(counts: Counter[str], name: str) -> str:
+def _format_share(counts: Counter[str], name: str) -> str:
     return f"{100 * counts[name] / counts.total():.0f} %"
 
 
-def _plain(settings: PipelineSettings) -> dict[str, Any]:
-    """The settings as values of JSON; of the profile what names it."""
-    plain = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+def _describe_settings(settings: PipelineSettings) -> dict[str, Any]:
+    """The settings as JSON values; the profile by its origin and digest."""
+    values = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
     digest = hashlib.blake2b(settings.profile.to_json(), digest_size=8).hexdigest()
-    llm = settings.llm
-    told = llm and {**dataclasses.asdict(llm), "cache": Path(llm.cache).name, "prompts": llm.prompts()}
-    return {**plain, "llm": told, "profile": {"origin": settings.profile.origin, "digest": digest}}
+    llm = settings.llm and {
+        **dataclasses.asdict(settings.llm),
+        "cache": Path(settings.llm.cache).name,
+        "prompts": settings.llm.describe_prompts(),
+    }
+    return {**values, "llm": llm, "profile": {"origin": settings.profile.origin, "digest": digest}}

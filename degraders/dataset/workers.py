@@ -1,4 +1,4 @@
-"""A pool of worker processes that keeps the order of its results."""
+"""A pool of worker processes that returns results in the order of their inputs."""
 
 from __future__ import annotations
 
@@ -11,42 +11,58 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import parent_process
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from degraders.errors import UserError
 
 A = TypeVar("A")
 B = TypeVar("B")
-_WORK_AHEAD = 3
+_BATCHES_AHEAD = 3
+"""Batches that are submitted per worker before their results are consumed."""
 
 
-def batch_by_size(items: Iterable[A], size: Callable[[A], int], *, most: int = 200_000) -> Iterator[list[A]]:
-    """The items in lists of about `most` bytes, so that every worker has its share of small inputs too."""
+def batch_by_size(items: Iterable[A], size: Callable[[A], int], *, batch_bytes: int = 200_000) -> Iterator[list[A]]:
+    """The items in lists of about `batch_bytes`, small enough that small inputs, too, are divided among the workers."""
     batch: list[A] = []
     total = 0
     for item in items:
         batch.append(item)
         total += size(item)
-        if total >= most:
+        if total >= batch_bytes:
             yield batch
             batch, total = [], 0
     if batch:
         yield batch
 
 
+class OrderedMap(Protocol):
+    """The results of a function on all items, in the order of the items."""
+
+    def __call__(self, function: Callable[[A], B], items: Iterable[A], /) -> Iterator[B]: ...
+
+
 @contextmanager
-def worker_pool(count: int) -> Iterator[Callable[[Callable[[A], B], Iterable[A]], Iterator[B]]]:
-    """A map over `count` processes that keeps the order and never works far ahead; in this process for 1."""
-    gc.disable()  # documents hold no cycles, and looking for some takes a tenth of the time
-    if count == 1:
-        yield map
-        return
-    executor = ProcessPoolExecutor(count, initializer=_start_worker)
+def worker_pool(count: int) -> Iterator[OrderedMap]:
+    """A `map` over `count` processes that keeps the order and never works far ahead; in this process for 1.
+
+    The garbage collector is off inside the block: documents hold no cycles, and the search for cycles would take a
+    tenth of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    executor = ProcessPoolExecutor(count, initializer=_start_worker) if count > 1 else None
     try:
-        yield lambda function, items: _ordered(executor, function, items, count * _WORK_AHEAD)
+        if executor:
+            yield partial(_map_ordered, executor, ahead=count * _BATCHES_AHEAD)
+        else:
+            yield map
     finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+        if executor:
+            executor.shutdown(wait=True, cancel_futures=True)
+        if was_enabled:
+            gc.enable()
 
 
 def _start_worker() -> None:
@@ -56,14 +72,16 @@ def _start_worker() -> None:
 
 
 def _end_with_parent() -> None:
-    """No worker outlives a parent that was killed."""
+    """End this worker when its parent ends, even if the parent was killed."""
     parent = parent_process()
     if parent:
         parent.join()
         os._exit(1)
 
 
-def _ordered(executor: ProcessPoolExecutor, function: Callable[[A], B], items: Iterable[A], ahead: int) -> Iterator[B]:
+def _map_ordered(
+    executor: ProcessPoolExecutor, function: Callable[[A], B], items: Iterable[A], *, ahead: int
+) -> Iterator[B]:
     pending: deque[Future[B]] = deque()
     try:
         for item in items:
@@ -73,4 +91,4 @@ def _ordered(executor: ProcessPoolExecutor, function: Callable[[A], B], items: I
         while pending:
             yield pending.popleft().result()
     except BrokenProcessPool as error:
-        raise UserError("a worker process died, perhaps for want of memory; try a smaller --workers") from error
+        raise UserError("a worker process died, perhaps because memory ran out; try a smaller --workers") from error

@@ -1,14 +1,13 @@
-"""Asking language models before anything is degraded, and keeping what they say: a run then only looks answers up.
+"""The cache of answers: all requests are answered before anything is degraded; degrading then only looks them up.
 
-So a run with a model is as reproducible as one without: a second run finds every answer in the cache and is byte for
-byte the same, an interrupted one goes on where it stopped, and no order and no number of workers has a part in it.
+So a run with a model is as reproducible as one without. A second run finds every answer in the cache and writes the
+same bytes, an interrupted run continues where it stopped, and neither order nor number of workers matters.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 from hashlib import blake2b
@@ -17,76 +16,80 @@ from pathlib import Path
 from degraders.errors import UserError
 from degraders.rewrites.requests import Backend, RewriteRequest, get_problem
 
-_COMMIT_EVERY = 2.0
-"""Seconds between commits: what a kill can lose."""
+ANSWERED, CACHED = "answered", "already in the cache"
+"""Outcomes of requests; any other is the reason of a failure."""
+_SECONDS_BETWEEN_COMMITS = 2.0
+"""A killed process loses the answers of at most this time."""
 
 
 class AnswerCache:
-    """The answers of one model in a file (SQLite), which other models and runs may share. A rewriter: it looks up."""
+    """The answers of one model in an SQLite file, which other models and runs may share. It is a `Rewriter`."""
 
     def __init__(self, path: str, signature: str, *, write: bool = False) -> None:
         self._signature = signature
         self._committed = time.monotonic()
         try:
             if write:
-                self._base = sqlite3.connect(path)
-                self._base.execute(
+                self._connection = sqlite3.connect(path)
+                self._connection.execute(
                     "CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, answer TEXT) WITHOUT ROWID"
                 )
-                self._base.commit()
+                self._connection.commit()
             else:
-                self._base = sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True)
-                self._base.execute("SELECT 1 FROM answers LIMIT 1")
+                self._connection = sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True)
+                self._connection.execute("SELECT 1 FROM answers LIMIT 1")
         except sqlite3.Error as error:
-            raise UserError(f"{path}: no cache of answers ({error}); name another --llm-cache") from error
+            raise UserError(f"{path}: not a cache of answers ({error}); choose another --llm-cache") from error
 
     def _key(self, request: RewriteRequest) -> bytes:
         problem = get_problem(request.problem)
-        whole = repr((self._signature, problem.name, problem.digest, *request[1:]))
-        return blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        identity = repr((self._signature, problem.name, problem.digest, *request[1:]))
+        return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
     def rewrite(self, request: RewriteRequest) -> str | None:
-        """The answer to a request; None if there is none."""
-        row = self._base.execute("SELECT answer FROM answers WHERE key = ?", (self._key(request),)).fetchone()
+        """The cached answer to a request; None if there is none."""
+        row = self._connection.execute("SELECT answer FROM answers WHERE key = ?", (self._key(request),)).fetchone()
         return None if row is None else str(row[0])
 
-    def keep(self, request: RewriteRequest, answer: str) -> None:
-        self._base.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (self._key(request), answer))
-        if time.monotonic() - self._committed > _COMMIT_EVERY:
+    def store(self, request: RewriteRequest, answer: str) -> None:
+        """Add or replace the answer to a request."""
+        self._connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (self._key(request), answer))
+        if time.monotonic() - self._committed > _SECONDS_BETWEEN_COMMITS:
             self.commit()
 
     def commit(self) -> None:
-        self._base.commit()
+        self._connection.commit()
         self._committed = time.monotonic()
 
     def close(self) -> None:
-        self._base.commit()
-        self._base.close()
+        self._connection.commit()
+        self._connection.close()
 
 
 @cache
 def open_cache(path: str, signature: str) -> AnswerCache:
-    """The answers of a file to look up, opened once a process."""
+    """The cache of a file, read-only; each process opens it once."""
     return AnswerCache(path, signature)
 
 
 def fill_cache(backend: Backend, requests: Iterable[RewriteRequest], answers: AnswerCache) -> Iterator[str]:
-    """Have the requests answered that are not yet; yields, of each request, what became of it."""
-    told: Counter[str] = Counter()
+    """Send the requests that the cache does not answer, and store the answers; yields the outcome of each request."""
+    cached = 0
 
-    def unanswered() -> Iterator[RewriteRequest]:
+    def select_unanswered() -> Iterator[RewriteRequest]:
+        nonlocal cached
         for request in requests:
             if answers.rewrite(request) is None:
                 yield request
             else:
-                told["found in the cache"] += 1
+                cached += 1
 
-    for answer in backend.answers(unanswered()):
-        yield from told.elements()
-        told.clear()
+    for answer in backend.answer_requests(select_unanswered()):
+        yield from [CACHED] * cached
+        cached = 0
         if answer.text is None:
-            yield answer.problem
+            yield answer.failure
         else:
-            answers.keep(answer.request, answer.text)
-            yield "answered"
-    yield from told.elements()
+            answers.store(answer.request, answer.text)
+            yield ANSWERED
+    yield from [CACHED] * cached

@@ -5,7 +5,7 @@ from __future__ import annotations
 from degraders.draw import Draw
 from degraders.registry import Fault, Place, degrader, regions
 from degraders.rewrites.checks import accept
-from degraders.rewrites.requests import RewriteRequest, hide_protected
+from degraders.rewrites.requests import RewriteRequest, has_rewritable_length, hide_protected
 from degraders.rewrites.stub import PROBLEMS, Stub
 
 _STUB = Stub()
@@ -13,7 +13,7 @@ _STUB = Stub()
 
 @degrader(
     "llm.stub",
-    where=regions("paragraph", when=lambda unit, block: 60 <= block.end - block.start <= 4000),
+    where=regions("paragraph", when=lambda unit, paragraph: has_rewritable_length(paragraph)),
     does="rewrites a paragraph, wordier, vaguer or tangled (offline rules)",
     example=(
         "To read the log of the service, open the folder that the installer made.",
@@ -24,7 +24,7 @@ _STUB = Stub()
     size=2,
     weight=1.0,
 )
-def stub(place: Place, draw: Draw) -> Fault | None:
+def rewrite_by_rules(place: Place, draw: Draw) -> Fault | None:
     passage, _ = hide_protected(place.unit, place.start, place.end)
     request = RewriteRequest(draw.choice(PROBLEMS), passage, place.unit.context, draw.below(1 << 32))
     answer = _STUB.rewrite(request)

@@ -361,7 +361,7 @@ def read_prediction_set(options: Options, path: Path, pairs: Sequence[Pair]) -> 
 
 
 def apply_guard(pair: Pair, text: str, *, guard_on: bool) -> Prediction:
-    """The prediction of another tool, replaced by the input if the guard rejects it."""
+    """The prediction of another tool, replaced by the input if the guard refuses it."""
     from fixer.guard import EMPTY, guard
     from fixer.predictions import Prediction
 
@@ -419,10 +419,10 @@ def score(options: Options, data: EvaluationPairs, answers: PredictionSet) -> Re
     from scoring.results import assess_predictions
 
     guard_on = bool(answers.signature.get("guard"))
-    rejected_good_texts = 0
+    refused_good_texts = 0
     if guard_on:
         reasons = (guard(pair.bad, pair.good, format=pair.format, ended=True) for pair in data.pairs)
-        rejected_good_texts = sum(map(bool, reasons))
+        refused_good_texts = sum(map(bool, reasons))
 
     def progress(pairs: Iterable[Any]) -> Iterable[Any]:
         return tqdm(pairs, desc="scoring", unit="text", leave=False, delay=2)
@@ -432,7 +432,7 @@ def score(options: Options, data: EvaluationPairs, answers: PredictionSet) -> Re
         answers.predictions,
         seed=options.seed,
         guarded=guard_on,
-        rejected_good_texts=rejected_good_texts,
+        refused_good_texts=refused_good_texts,
         progress=progress,
     )
 

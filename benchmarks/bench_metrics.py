@@ -103,7 +103,7 @@ def make_answer(pair: Pair, draw: random.Random, *, change: bool) -> str:
 
 
 def measure_ours(answered: AnsweredPairs) -> None:
-    scored: list[metrics.Scored] = []
+    scored: list[metrics.ExampleScores] = []
     seconds = cpu_seconds(lambda: scored.extend(metrics.assess_prediction(pair, text) for pair, text in answered))
     print_row("all metrics", f"{seconds:.2f} CPU-seconds, {1000 * seconds / len(answered):.2f} ms a pair")
     seconds = cpu_seconds(lambda: [metrics.assess_prediction(pair, pair.bad) for pair, _ in answered])
@@ -154,7 +154,7 @@ def score_all(function: Score, answered: AnsweredPairs, scores: list[float]) -> 
 
 
 def our_bleu(prediction: str, good: str) -> float:
-    prediction_codes, good_codes = overlap.codes(overlap.mteval(prediction), overlap.mteval(good))
+    prediction_codes, good_codes = overlap.encode_tokens(overlap.tokenize_13a(prediction), overlap.tokenize_13a(good))
     return overlap.bleu(overlap.shared_ngrams(prediction_codes, good_codes, overlap.WORD_ORDER))
 
 

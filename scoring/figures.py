@@ -1,4 +1,4 @@
-"""Figures over many examples, with 95 % bootstrap intervals: overall, by label, by family and by recoverability."""
+"""Figures over many examples with 95 % bootstrap intervals: overall, by label, by family and by recoverability."""
 
 from __future__ import annotations
 
@@ -10,31 +10,36 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from scoring.metrics import COLUMNS, Scored, SpanOutcome
+from scoring.metrics import COLUMNS, ExampleScores, SpanOutcome
 from scoring.repairs import REPAIRED, WRONG
 
 FIGURES = (
     *(column for column in COLUMNS if column not in ("tp", "fp", "fn")),
     *("edit_distance_left", "harmed"),
 )
-"""What `corpus` gives. Each is the mean over the examples, but for: repair_*, from the sums of tp, fp and fn;
-identity_altered, the share of the identity pairs alone; edit_distance_left, the sum of edit distances to good that
-remains, where 1 is what the input had; harmed, the share of examples with any harm."""
+"""The figures of `corpus_figures`. Each is the mean over the examples, except: repair_*, from the sums of tp, fp and
+fn; identity_altered, the share of the identity pairs only; edit_distance_left, the sum of the edit distances of the
+predictions over that of the inputs; harmed, the share of examples with any harm."""
+
+Vector = npt.NDArray[Any]
 
 
 class Figure(NamedTuple):
-    """A figure over a corpus and its 95 % bootstrap interval; all NaN where nothing could be measured."""
+    """A figure over a corpus and its 95 % bootstrap interval; all NaN if nothing could be measured."""
 
     value: float
     low: float
     high: float
 
 
-class Breakdown(NamedTuple):
-    """The repairs of one label or family: how many spans it has and what share of attempts and spans came out right.
+NO_FIGURE = Figure(math.nan, math.nan, math.nan)
 
-    An edit has no label, but that of the span it stands in: precision is that of the attempts at these spans, and
-    unasked edits lower only the precision of the corpus.
+
+class Breakdown(NamedTuple):
+    """The repairs of one label or family: its number of spans, and precision, recall and F0.5 on them.
+
+    An edit has the label of the span that it changes. Precision is therefore that of the attempts at these spans;
+    extra edits have no label and lower only the precision of the corpus.
     """
 
     spans: int
@@ -43,130 +48,138 @@ class Breakdown(NamedTuple):
     f05: Figure
 
 
-# Figures over many
-
-Vector = npt.NDArray[Any]
-NO_FIGURE = Figure(math.nan, math.nan, math.nan)
-
-
 class Bootstrap:
-    """Resamples of `examples` examples, with replacement: percentile intervals for figures that are made of sums.
+    """Resamples of `examples` examples with replacement: percentile intervals for figures computed from sums.
 
     Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13. The same seed gives the same resamples,
-    so that two systems on one data set are compared on the same ones.
+    so two systems on one data set are compared on the same resamples.
     """
 
     def __init__(self, examples: int, *, samples: int = 1000, seed: int = 42) -> None:
-        draw = np.random.default_rng(seed)
-        self._times = np.empty((samples, examples), dtype=np.uint16)
-        for row in self._times:
-            row[:] = np.bincount(draw.integers(0, examples, examples), minlength=examples)
+        generator = np.random.default_rng(seed)
+        self._multiplicities = np.empty((samples, examples), dtype=np.uint16)
+        for row in self._multiplicities:
+            row[:] = np.bincount(generator.integers(0, examples, examples), minlength=examples)
 
-    def figures(self, columns: Sequence[Vector], *of_sums: Callable[[Vector], Vector]) -> list[Figure]:
-        """The figures that functions make of the columns' sums; each gets a row of sums for each sample."""
+    def figures(self, columns: Sequence[Vector], *statistics: Callable[[Vector], Vector]) -> list[Figure]:
+        """One figure per statistic; a statistic maps sums of the columns, one row per resample, to one value a row."""
         values = np.stack(columns, axis=1).astype(np.float64)
-        whole = values.sum(axis=0, keepdims=True)
-        drawn = np.concatenate([block @ values for block in np.array_split(self._times, 16)])
-        return [_figure(float(function(whole)[0]), function(drawn)) for function in of_sums]
+        total = values.sum(axis=0, keepdims=True)
+        resampled = np.concatenate([block @ values for block in np.array_split(self._multiplicities, 16)])
+        return [_figure(float(statistic(total)[0]), statistic(resampled)) for statistic in statistics]
 
 
-def _figure(value: float, drawn: Vector) -> Figure:
-    drawn = drawn[~np.isnan(drawn)]
-    if math.isnan(value) or not drawn.size:
+def _figure(value: float, resampled: Vector) -> Figure:
+    resampled = resampled[~np.isnan(resampled)]
+    if math.isnan(value) or not resampled.size:
         return NO_FIGURE
-    low, high = np.percentile(drawn, (2.5, 97.5))
+    low, high = np.percentile(resampled, (2.5, 97.5))
     return Figure(value, float(low), float(high))
 
 
-def corpus_figures(scored: Sequence[Scored], *, samples: int = 1000, seed: int = 42) -> dict[str, Figure]:
+def corpus_figures(scores: Sequence[ExampleScores], *, samples: int = 1000, seed: int = 42) -> dict[str, Figure]:
     """The `FIGURES` of many examples, each with its 95 % interval."""
-    if not scored:
+    if not scores:
         return dict.fromkeys(FIGURES, NO_FIGURE)
-    column = {name: np.array([one.values[name] for one in scored]) for name in COLUMNS}
+    column = {name: np.array([example.values[name] for example in scores]) for name in COLUMNS}
     column["harmed"] = column["harm"] > 0
-    bootstrap = Bootstrap(len(scored), samples=samples, seed=seed)
-    repairs = _repairs(bootstrap, column["tp"], column["fp"], column["fn"])
-    found = dict(zip(("repair_precision", "repair_recall", "repair_f05"), repairs, strict=True))
-    before = column["edit_distance"] - column["edit_distance_change"]
-    found["edit_distance_left"], *_ = bootstrap.figures((column["edit_distance"], before), _quotient)
+    bootstrap = Bootstrap(len(scores), samples=samples, seed=seed)
+    repairs = _repair_figures(bootstrap, column["tp"], column["fp"], column["fn"])
+    figures = dict(zip(("repair_precision", "repair_recall", "repair_f05"), repairs, strict=True))
+    input_distance = column["edit_distance"] - column["edit_distance_change"]
+    figures["edit_distance_left"], *_ = bootstrap.figures((column["edit_distance"], input_distance), _quotient)
     for name in FIGURES:
-        if name not in found:
-            measured = ~np.isnan(column[name])
-            found[name], *_ = bootstrap.figures((np.where(measured, column[name], 0), measured), _quotient)
-    return {name: found[name] for name in FIGURES}
+        if name not in figures:
+            figures[name] = _mean(bootstrap, column[name])
+    return {name: figures[name] for name in FIGURES}
 
 
-def figures_by_label(scored: Sequence[Scored], *, samples: int = 1000, seed: int = 42) -> dict[str, Breakdown]:
-    """The repairs of each label, in alphabetical order; spans without one are `unlabelled`."""
-    return _broken_down(scored, lambda span: span.label, samples, seed)
+def figures_by_label(scores: Sequence[ExampleScores], *, samples: int = 1000, seed: int = 42) -> dict[str, Breakdown]:
+    """The repairs of each label, in alphabetical order; spans without a label are `unlabelled`."""
+    return _breakdowns(scores, lambda span: span.label, samples, seed)
 
 
-def figures_by_family(scored: Sequence[Scored], *, samples: int = 1000, seed: int = 42) -> dict[str, Breakdown]:
-    """The repairs of each family, in alphabetical order; spans without one are `unlabelled`."""
-    return _broken_down(scored, lambda span: span.family, samples, seed)
+def figures_by_family(scores: Sequence[ExampleScores], *, samples: int = 1000, seed: int = 42) -> dict[str, Breakdown]:
+    """The repairs of each family, in alphabetical order; spans without a family are `unlabelled`."""
+    return _breakdowns(scores, lambda span: span.family, samples, seed)
 
 
-def figures_by_recoverability(scored: Sequence[Scored], *, samples: int = 1000, seed: int = 42) -> dict[str, Breakdown]:
-    """The repairs of each class of what the text tells of them; where nobody said, `unlabelled`."""
-    return _broken_down(scored, lambda span: span.recoverable, samples, seed)
+def figures_by_recoverability(
+    scores: Sequence[ExampleScores], *, samples: int = 1000, seed: int = 42
+) -> dict[str, Breakdown]:
+    """The repairs of each class of recoverability; spans without a class are `unlabelled`."""
+    return _breakdowns(scores, lambda span: span.recoverable, samples, seed)
 
 
 def mean_figure(values: Sequence[float], *, samples: int = 1000, seed: int = 42) -> Figure:
-    """The mean of one value an example, NaN left out, with its 95 % interval."""
+    """The mean of one value per example, NaN ignored, with its 95 % interval."""
     if not values:
         return NO_FIGURE
-    column = np.array(values)
+    return _mean(Bootstrap(len(values), samples=samples, seed=seed), np.array(values))
+
+
+def _mean(bootstrap: Bootstrap, column: Vector) -> Figure:
     measured = ~np.isnan(column)
-    bootstrap = Bootstrap(len(column), samples=samples, seed=seed)
     return bootstrap.figures((np.where(measured, column, 0), measured), _quotient)[0]
 
 
-def _broken_down(
-    scored: Sequence[Scored], name: Callable[[SpanOutcome], str], samples: int, seed: int
+def _breakdowns(
+    scores: Sequence[ExampleScores], name_of: Callable[[SpanOutcome], str], samples: int, seed: int
 ) -> dict[str, Breakdown]:
-    counts: defaultdict[str, Vector] = defaultdict(lambda: np.zeros((3, len(scored))))
-    for number, one in enumerate(scored):
-        for span in one.spans:
-            tp, fp, fn = counts[name(span)]
+    counts: defaultdict[str, Vector] = defaultdict(lambda: np.zeros((3, len(scores))))
+    for number, example in enumerate(scores):
+        for span in example.spans:
+            tp, fp, fn = counts[name_of(span)]
             tp[number] += span.outcome == REPAIRED
             fp[number] += span.outcome == WRONG
             fn[number] += span.outcome != REPAIRED
-    bootstrap = Bootstrap(len(scored), samples=samples, seed=seed) if counts else None
+    bootstrap = Bootstrap(len(scores), samples=samples, seed=seed) if counts else None
     return {
-        key: Breakdown(int(tp.sum() + fn.sum()), *_repairs(bootstrap, tp, fp, fn, alone=False))
-        for key, (tp, fp, fn) in sorted(counts.items())
+        name: Breakdown(int(tp.sum() + fn.sum()), *_repair_figures(bootstrap, tp, fp, fn, need_errors=True))
+        for name, (tp, fp, fn) in sorted(counts.items())
         if bootstrap
     }
 
 
-def _repairs(bootstrap: Bootstrap, tp: Vector, fp: Vector, fn: Vector, *, alone: bool = True) -> list[Figure]:
-    """Precision, recall and F0.5 of the sums; unless these stand `alone`, nothing is said where there are no errors: a
-    resample without any of a rare label would count as faultless."""
+def _repair_figures(
+    bootstrap: Bootstrap, tp: Vector, fp: Vector, fn: Vector, *, need_errors: bool = False
+) -> list[Figure]:
+    """Precision, recall and F0.5 of the sums.
 
-    def said(found: Vector, sums: Vector) -> Vector:
-        return found if alone else np.where(sums[:, 0] + sums[:, 2] > 0, found, np.nan)
+    `need_errors` ignores resamples without errors: a resample without any span of a rare label would count as perfect.
+    """
+
+    def with_errors(values: Vector, sums: Vector) -> Vector:
+        return np.where(sums[:, 0] + sums[:, 2] > 0, values, np.nan) if need_errors else values
 
     return bootstrap.figures(
         (tp, fp, fn),
-        lambda sums: said(_share(sums[:, 0], sums[:, 1]), sums),
-        lambda sums: said(_share(sums[:, 0], sums[:, 2]), sums),
-        lambda sums: said(f_half_of_sums(sums), sums),
+        lambda sums: with_errors(_precision(sums), sums),
+        lambda sums: with_errors(_recall(sums), sums),
+        lambda sums: with_errors(f05_of_sums(sums), sums),
     )
 
 
-def _share(right: Vector, wrong: Vector) -> Vector:
-    """The share of what is right; 1 where there is nothing."""
-    total = right + wrong
-    return np.where(total > 0, right / np.maximum(total, 1), 1.0)
-
-
-def f_half_of_sums(sums: Vector) -> Vector:
-    """F0.5 of each row of sums: right and wrong repairs, and errors that are left."""
-    precision, recall = _share(sums[:, 0], sums[:, 1]), _share(sums[:, 0], sums[:, 2])
+def f05_of_sums(sums: Vector) -> Vector:
+    """The F0.5 of each row of sums of true positives, false positives and false negatives."""
+    precision, recall = _precision(sums), _recall(sums)
     below = 0.25 * precision + recall
     return np.where(below > 0, 1.25 * precision * recall / np.where(below > 0, below, 1), 0.0)
 
 
+def _precision(sums: Vector) -> Vector:
+    return _ratio(sums[:, 0], sums[:, 0] + sums[:, 1])
+
+
+def _recall(sums: Vector) -> Vector:
+    return _ratio(sums[:, 0], sums[:, 0] + sums[:, 2])
+
+
+def _ratio(part: Vector, whole: Vector) -> Vector:
+    """`part / whole`; 1 where there is nothing."""
+    return np.where(whole > 0, part / np.maximum(whole, 1), 1.0)
+
+
 def _quotient(sums: Vector) -> Vector:
-    """The first sum over the second; NaN over nothing."""
+    """The first sum over the second; NaN where the second is 0."""
     return np.where(sums[:, 1] > 0, sums[:, 0] / np.where(sums[:, 1] > 0, sums[:, 1], 1), np.nan)

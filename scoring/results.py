@@ -1,4 +1,4 @@
-"""What stage 3 tells of an evaluation: a row an example, the figures beside those of `copy`, a table and a summary."""
+"""The results of an evaluation: examples with scores, figures by system, and the CSV, summary and closing table."""
 
 from __future__ import annotations
 
@@ -6,39 +6,48 @@ import csv
 import io
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from degraders.dataset.pairs import Pair
 from fixer.predictions import Prediction
-from scoring import figures, metrics
-from scoring.figures import NO_FIGURE, Breakdown, Figure
-from scoring.metrics import COLUMNS, Scored
+from scoring.figures import (
+    NO_FIGURE,
+    Breakdown,
+    Figure,
+    corpus_figures,
+    figures_by_family,
+    figures_by_label,
+    figures_by_recoverability,
+    mean_figure,
+)
+from scoring.metrics import COLUMNS, ExampleScores, assess_prediction, format_harms
 
 MODEL, COPY, RAW = "model", "copy", "unguarded"
-"""The systems that figures are of: the answers, the input given back, and the answers without the guard."""
+"""The systems: the evaluated predictions, the unchanged input, and the predictions without the guard."""
 EMBEDDING = "embedding_cosine"
-MOST_NAMED = 20
+MOST_IDS = 20
+"""The most ids that the summary lists for one reason."""
 CLEAN = 100
-"""Identity pairs that it takes to say how often good text is altered."""
+"""The fewest identity pairs from which the share of altered good texts can be estimated."""
 
 LEADING = {
     "repair_f05": "span repair F0.5",
     "repair_precision": "  precision",
     "repair_recall": "  recall",
     "exact_match": "exact match",
-    "edit_distance_change": "edit distance to good, change",
-    "edit_distance_left": "  share of it that is left",
+    "edit_distance_change": "change of edit distance",
+    "edit_distance_left": "  remaining share",
     "over_correction": "over-correction",
     "identity_altered": "  identity pairs altered",
     "worse_than_input": "worse than the input",
     "harmed": "texts harmed",
-    "harm": "  protected pieces a text",
+    "harm": "  harmed pieces per text",
 }
-"""What leads, as the table names it; `metrics.FIGURES` says how each is made."""
-FLATTERING = {
+"""The leading figures with their names in the table; `figures.FIGURES` defines them."""
+OVERLAP = {
     "edit_similarity": "edit similarity",
     "chrf": "chrF",
     "bleu": "BLEU",
@@ -48,7 +57,7 @@ FLATTERING = {
     "gleu": "GLEU",
     EMBEDDING: "embedding cosine",
 }
-"""What papers report; of texts of which nearly all stands unchanged it says little."""
+"""The figures that papers report; they say little about texts that are nearly all unchanged."""
 LOWER_IS_BETTER = frozenset(
     "edit_distance_change edit_distance_left over_correction identity_altered worse_than_input harmed harm ter".split()
 )
@@ -58,13 +67,13 @@ Progress = Callable[[Iterable[Any]], Iterable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A pair, what became of it, and the metrics of that, of the answer as it was made, and of the input."""
+    """A pair and its prediction, with the scores of the prediction, of the same without the guard, and of the input."""
 
     pair: Pair
     prediction: Prediction
-    scored: Scored
-    raw: Scored
-    copy: Scored
+    scores: ExampleScores
+    raw_scores: ExampleScores
+    copy_scores: ExampleScores
 
 
 @dataclass
@@ -72,52 +81,54 @@ class Results:
     """The examples in the order of the data set, and all figures over them.
 
     `cosines` and `extra` hold, by system, one embedding cosine per example and the figures of other metrics; both are
-    empty if they were not requested or not available. `rejected_good_texts` counts the good texts that the guard would
-    reject, which is its cost.
+    empty if they were not requested or not available. `refused_good_texts` counts the good texts that the guard would
+    refuse, which is its cost.
     """
 
     examples: Sequence[Example]
     seed: int
     guarded: bool
-    rejected_good_texts: int = 0
+    refused_good_texts: int = 0
     cosines: dict[str, list[float]] = field(default_factory=dict)
     extra: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @cached_property
     def figures(self) -> dict[str, dict[str, Figure]]:
-        """By system and name."""
-        found = {system: figures.corpus_figures(self.scored(system), seed=self.seed) for system in self.systems}
+        """The figures by system and name."""
+        figures = {system: corpus_figures(self.scores(system), seed=self.seed) for system in self.systems}
         for system, cosines in self.cosines.items():
-            found[system][EMBEDDING] = figures.mean_figure(cosines, seed=self.seed)
+            figures[system][EMBEDDING] = mean_figure(cosines, seed=self.seed)
         for system, values in self.extra.items():
-            found[system] |= {name: Figure(value, math.nan, math.nan) for name, value in values.items()}
-        return found
+            figures[system] |= {name: Figure(value, math.nan, math.nan) for name, value in values.items()}
+        return figures
 
     @property
     def systems(self) -> tuple[str, ...]:
         return (MODEL, COPY, RAW) if self.guarded else (MODEL, COPY)
 
-    def scored(self, system: str) -> list[Scored]:
-        """The metrics of a system's answers, an example each."""
-        which = {MODEL: "scored", COPY: "copy", RAW: "raw"}[system]
-        return [getattr(example, which) for example in self.examples]
+    def scores(self, system: str) -> list[ExampleScores]:
+        """The scores of a system, one per example."""
+        attribute = {MODEL: "scores", COPY: "copy_scores", RAW: "raw_scores"}[system]
+        return [getattr(example, attribute) for example in self.examples]
 
     @cached_property
     def breakdowns(self) -> dict[str, dict[str, dict[str, Breakdown]]]:
-        """The repairs by system, by label, family and recoverable (what the text tells of them), and by their name."""
-        ways = {
-            "label": figures.figures_by_label,
-            "family": figures.figures_by_family,
-            "recoverable": figures.figures_by_recoverability,
+        """The repairs by system, by criterion (`label`, `family` or `recoverable`), and by its value."""
+        functions = {
+            "label": figures_by_label,
+            "family": figures_by_family,
+            "recoverable": figures_by_recoverability,
         }
         return {
-            system: {name: way(self.scored(system), seed=self.seed) for name, way in ways.items()}
+            system: {
+                criterion: function(self.scores(system), seed=self.seed) for criterion, function in functions.items()
+            }
             for system in self.systems
         }
 
     @cached_property
     def categories(self) -> dict[str, tuple[int, dict[str, dict[str, Figure]]]]:
-        """By category of the pairs, where the data has some: how many pairs, and the figures by system and name."""
+        """For each category of pairs, if the data has any: the number of pairs, and the figures by system and name."""
         groups: defaultdict[str, list[Example]] = defaultdict(list)
         for example in self.examples:
             groups[example.pair.category].append(example)
@@ -129,47 +140,66 @@ class Results:
 
     @cached_property
     def harms(self) -> Counter[str]:
-        """The protected pieces harmed, by kind."""
-        return sum((example.scored.harms for example in self.examples), Counter())
+        """The number of harmed protected pieces by kind."""
+        return sum((example.scores.harms for example in self.examples), Counter())
 
-    def named(self, reason: str) -> dict[str, list[str]]:
-        """The ids of the examples by each `problem` or `guard` reason that they have, the most frequent first."""
-        found: defaultdict[str, list[str]] = defaultdict(list)
+    @cached_property
+    def refused(self) -> int:
+        """The number of predictions that the guard replaced by the input, in whole or in part."""
+        return sum(bool(example.prediction.guard) for example in self.examples)
+
+    @cached_property
+    def ids_by_problem(self) -> dict[str, list[str]]:
+        """The ids of the examples with a broken answer by problem, the most frequent problem first."""
+        return self._ids_by(lambda prediction: prediction.problem)
+
+    @cached_property
+    def ids_by_guard_reason(self) -> dict[str, list[str]]:
+        """The ids of the examples with a refused answer by reason of the guard, the most frequent reason first."""
+        return self._ids_by(lambda prediction: prediction.guard)
+
+    def _ids_by(self, reasons_of: Callable[[Prediction], str]) -> dict[str, list[str]]:
+        ids: defaultdict[str, list[str]] = defaultdict(list)
         for example in self.examples:
-            for one in filter(None, getattr(example.prediction, reason).split(", ")):
-                found[one].append(example.pair.id)
-        return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
+            for reason in filter(None, reasons_of(example.prediction).split(", ")):
+                ids[reason].append(example.pair.id)
+        return dict(sorted(ids.items(), key=lambda item: (-len(item[1]), item[0])))
 
 
 def assess_predictions(
     pairs: Sequence[Pair],
-    made: Sequence[Prediction],
+    predictions: Sequence[Prediction],
     *,
     seed: int,
     guarded: bool,
-    rejected_good_texts: int,
+    refused_good_texts: int,
     progress: Progress,
 ) -> Results:
     """Score the predictions of pairs, in the same order; `progress` wraps the iteration over them."""
-    examples = [_assessed(pair, one) for pair, one in progress(list(zip(pairs, made, strict=True)))]
-    return Results(examples, seed, guarded, rejected_good_texts)
+    work = progress(list(zip(pairs, predictions, strict=True)))
+    examples = [_assess_example(pair, prediction) for pair, prediction in work]
+    return Results(examples, seed, guarded, refused_good_texts)
 
 
-def _assessed(pair: Pair, made: Prediction) -> Example:
-    copy = metrics.assess_prediction(pair, pair.bad)
-    known = {pair.bad: copy}
-    for text in (made.text, made.raw):
-        if text not in known:
-            known[text] = metrics.assess_prediction(pair, text)
-    return Example(pair, made, known[made.text], known[made.raw], copy)
+def _assess_example(pair: Pair, prediction: Prediction) -> Example:
+    scores = {text: assess_prediction(pair, text) for text in {pair.bad, prediction.text, prediction.raw}}
+    return Example(
+        pair,
+        prediction,
+        scores=scores[prediction.text],
+        raw_scores=scores[prediction.raw],
+        copy_scores=scores[pair.bad],
+    )
 
 
-# Rows
+# The CSV
 
 
 def examples_csv(results: Results) -> str:
-    """The CSV as RFC 4180 has it, or a lone carriage return in a text would end its row: one row an example; `raw` is
-    empty where the guard changed nothing."""
+    """The CSV with one row per example; `raw` is empty if the guard changed nothing.
+
+    Line ends are those of RFC 4180, because a lone carriage return in a text would otherwise end its row.
+    """
     cosines = results.cosines.get(MODEL)
     texts = ("id", "split", "category", "format", "labels", "bad", "good", "prediction", "raw")
     flags = ("identity", "problem", "guard", "harms", "tokens", "chunks")
@@ -177,39 +207,26 @@ def examples_csv(results: Results) -> str:
     writer = csv.writer(out)
     writer.writerow([*texts, *COLUMNS, *([EMBEDDING] if cosines else []), *flags])
     for number, example in enumerate(results.examples):
-        values = [*example.scored.values.values(), *([cosines[number]] if cosines else [])]
-        writer.writerow([*_texts(example), *map(_plain, values), *_flags(example)])
+        values = [*example.scores.values.values(), *([cosines[number]] if cosines else [])]
+        writer.writerow([*_text_cells(example), *map(_format_number, values), *_flag_cells(example)])
     return out.getvalue()
 
 
-def _texts(example: Example) -> Iterator[str]:
+def _text_cells(example: Example) -> list[str]:
     pair, prediction = example.pair, example.prediction
-    yield from (
-        pair.id,
-        pair.split,
-        pair.category,
-        pair.format,
-        ", ".join(pair.labels),
-        pair.bad,
-        pair.good,
-        prediction.text,
-    )
-    yield prediction.raw if prediction.raw != prediction.text else ""
+    raw = prediction.raw if prediction.raw != prediction.text else ""
+    labels = ", ".join(pair.labels)
+    return [pair.id, pair.split, pair.category, pair.format, labels, pair.bad, pair.good, prediction.text, raw]
 
 
-def _flags(example: Example) -> Iterator[str | int]:
-    prediction = example.prediction
-    yield from (
-        int(example.pair.identity),
-        prediction.problem,
-        prediction.guard,
-        metrics.harm_text(example.scored.harms),
-    )
-    yield from (prediction.tokens, prediction.chunks)
+def _flag_cells(example: Example) -> list[str | int]:
+    prediction, harms = example.prediction, format_harms(example.scores.harms)
+    identity = int(example.pair.identity)
+    return [identity, prediction.problem, prediction.guard, harms, prediction.tokens, prediction.chunks]
 
 
-def _plain(value: float) -> str:
-    """A number with six decimals at most; empty for what could not be measured."""
+def _format_number(value: float) -> str:
+    """A number with at most six decimals; empty for NaN."""
     if math.isnan(value):
         return ""
     return str(int(value)) if value == int(value) else f"{value:.6f}".rstrip("0").rstrip(".")
@@ -221,113 +238,116 @@ def _plain(value: float) -> str:
 def results_summary(results: Results) -> dict[str, Any]:
     """All figures as plain values, NaN as null."""
     systems = results.systems
-    down = results.breakdowns
     return {
         "figures": {system: _plain_figures(results.figures[system]) for system in systems},
         **{
-            f"by_{way}": {
-                name: {
-                    "spans": down[MODEL][way][name].spans,
-                    **{one: _broken_down(down[one][way][name]) for one in systems},
-                }
-                for name in down[MODEL][way]
-            }
-            for way in ("label", "family", "recoverable")
+            f"by_{criterion}": _plain_breakdowns(results, criterion) for criterion in ("label", "family", "recoverable")
         },
         "by_category": {
-            name: {"pairs": pairs, **{system: _plain_figures(found) for system, found in figures.items()}}
+            name: {"pairs": pairs, **{system: _plain_figures(values) for system, values in figures.items()}}
             for name, (pairs, figures) in results.categories.items()
         },
         "harm": dict(results.harms.most_common()),
-        "harmed": [example.pair.id for example in results.examples if example.scored.harms],
-        "broken": _counted(results.named("problem")),
+        "harmed": [example.pair.id for example in results.examples if example.scores.harms],
+        "broken": _count_ids(results.ids_by_problem),
         "guard": {
             "on": results.guarded,
-            "refused": sum(bool(example.prediction.guard) for example in results.examples),
-            "reasons": _counted(results.named("guard")),
-            "good_texts_it_would_refuse": results.rejected_good_texts,
+            "refused": results.refused,
+            "reasons": _count_ids(results.ids_by_guard_reason),
+            "good_texts_it_would_refuse": results.refused_good_texts,
         },
     }
 
 
+def _plain_breakdowns(results: Results, criterion: str) -> dict[str, dict[str, Any]]:
+    breakdowns = {system: results.breakdowns[system][criterion] for system in results.systems}
+    return {
+        name: {"spans": model.spans, **{system: _plain_breakdown(breakdowns[system][name]) for system in breakdowns}}
+        for name, model in breakdowns[MODEL].items()
+    }
+
+
+def _plain_breakdown(breakdown: Breakdown) -> dict[str, dict[str, float | None]]:
+    return _plain_figures({"precision": breakdown.precision, "recall": breakdown.recall, "f05": breakdown.f05})
+
+
 def _plain_figures(figures: Mapping[str, Figure]) -> dict[str, dict[str, float | None]]:
-    return {name: {part: _or_none(value) for part, value in found._asdict().items()} for name, found in figures.items()}
+    return {
+        name: {part: None if math.isnan(value) else round(value, 6) for part, value in figure._asdict().items()}
+        for name, figure in figures.items()
+    }
 
 
-def _broken_down(found: Breakdown) -> dict[str, dict[str, float | None]]:
-    return _plain_figures({"precision": found.precision, "recall": found.recall, "f05": found.f05})
-
-
-def _counted(named: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
-    return {reason: {"count": len(ids), "ids": list(ids[:MOST_NAMED])} for reason, ids in named.items()}
-
-
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 6)
+def _count_ids(ids_by_reason: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
+    return {reason: {"count": len(ids), "ids": list(ids[:MOST_IDS])} for reason, ids in ids_by_reason.items()}
 
 
 # The closing table
 
 
 def figure_rows(results: Results) -> list[tuple[str, str, list[Figure]]]:
-    """Name, title and the figure of each system, what leads first."""
-    figures_of = results.figures
-    titles = {**LEADING, **FLATTERING}
-    titles |= {name: name for name in figures_of[MODEL] if name.partition(".")[2]}
+    """The name, the title and the figure of each system, leading figures first."""
+    names = results.figures[MODEL]
+    titles = {**LEADING, **OVERLAP}
+    titles |= {name: name for name in names if name.partition(".")[2]}
     return [
-        (name, title, [figures_of[system].get(name, NO_FIGURE) for system in results.systems])
+        (name, title, [results.figures[system].get(name, NO_FIGURE) for system in results.systems])
         for name, title in titles.items()
-        if name in figures_of[MODEL]
+        if name in names
     ]
 
 
-def results_table(results: Results, named: str, facts: Sequence[tuple[str, str]]) -> str:
-    """The figures beside `copy`, under the name of what was evaluated, then the facts."""
-    heads = [named, *(system for system in results.systems[1:] if system != named)]
-    rows = [(title, [format_figure(one) for one in found[: len(heads)]]) for _, title, found in figure_rows(results)]
+def results_table(results: Results, system_name: str, facts: Sequence[tuple[str, str]]) -> str:
+    """The figures of the evaluated system beside those of `copy`, then the facts."""
+    heads = [system_name, *(system for system in results.systems[1:] if system != system_name)]
+    rows = [(title, list(map(format_figure, figures[: len(heads)]))) for _, title, figures in figure_rows(results)]
     first = max(len(title) for title in (*(title for title, _ in rows), *(name for name, _ in facts))) + 2
     widths = [max(len(head), *(len(cells[at]) for _, cells in rows)) + 2 for at, head in enumerate(heads)]
 
     def line(title: str, cells: Sequence[str]) -> str:
-        return (f"{title:<{first}}" + "".join(f"{c:<{w}}" for c, w in zip(cells, widths, strict=True))).rstrip()
+        padded = "".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
+        return f"{title:<{first}}{padded}".rstrip()
 
-    told = [f"{name:<{first}}{value}".rstrip() for name, value in facts]
-    return "\n".join([line("", heads), *(line(*row) for row in rows), *told])
+    fact_lines = [f"{name:<{first}}{value}".rstrip() for name, value in facts]
+    return "\n".join([line("", heads), *(line(*row) for row in rows), *fact_lines])
 
 
-def format_figure(found: Figure) -> str:
+def format_figure(figure: Figure) -> str:
     """A figure with its interval, `0.61 (0.55 to 0.67)`."""
-    if math.isnan(found.value):
+    if math.isnan(figure.value):
         return "-"
-    value = _decimal(found.value)
-    return value if math.isnan(found.low) else f"{value} ({_decimal(found.low)} to {_decimal(found.high)})"
+    value = _format_decimal(figure.value)
+    if math.isnan(figure.low):
+        return value
+    return f"{value} ({_format_decimal(figure.low)} to {_format_decimal(figure.high)})"
 
 
-def _decimal(value: float) -> str:
+def _format_decimal(value: float) -> str:
     text = f"{value:.1f}" if abs(value) >= 10 else f"{value:.4f}" if 0 < abs(value) < 0.01 else f"{value:.3f}"
     return text.removeprefix("-") if not float(text) else text
 
 
 def results_facts(results: Results) -> list[tuple[str, str]]:
-    """What the table says below the figures: harm by kind, broken answers, the guard, and what to be wary of."""
-    broken, refused = results.named("problem"), results.named("guard")
-    rows = [("harm", metrics.harm_text(results.harms) or "none")]
-    rows.append(("broken answers", _listed(broken) or "none"))
+    """The lines below the figures: harm by kind, broken answers, the guard, and a warning if the data is too small."""
+    facts = [
+        ("harm", format_harms(results.harms) or "none"),
+        ("broken answers", _list_ids(results.ids_by_problem) or "none"),
+    ]
     if results.guarded:
-        count = sum(bool(example.prediction.guard) for example in results.examples)
-        rows.append(("guard", f"refused {count:,} of {len(results.examples):,} answers"))
-        rows += [(f"  {reason}", f"{len(ids):,}") for reason, ids in refused.items()]
-        rows.append(("  its price", f"it would refuse {results.rejected_good_texts:,} of the good texts"))
+        facts.append(("guard", f"refused {results.refused:,} of {len(results.examples):,} answers"))
+        facts += [(f"  {reason}", f"{len(ids):,}") for reason, ids in results.ids_by_guard_reason.items()]
+        facts.append(("  false alarms", f"it would refuse {results.refused_good_texts:,} of the good texts"))
     clean = sum(example.pair.identity for example in results.examples)
     if clean < CLEAN:
-        told = f"{clean} identity pair{'' if clean == 1 else 's'}"
-        rows.append(("note", f"{told}: with under {CLEAN}, whether good text is left alone is a guess"))
-    return rows
+        count = f"{clean} identity pair{'' if clean == 1 else 's'}"
+        facts.append(("note", f"{count}: too few to estimate how often good text is altered (at least {CLEAN})"))
+    return facts
 
 
-def _listed(named: Mapping[str, Sequence[str]]) -> str:
+def _list_ids(ids_by_reason: Mapping[str, Sequence[str]]) -> str:
     """`no end 2 (a.md:1:0:42, …), empty 1 (…)`."""
     parts = [
-        f"{reason} {len(ids):,} ({', '.join(ids[:3])}{', …' if len(ids) > 3 else ''})" for reason, ids in named.items()
+        f"{reason} {len(ids):,} ({', '.join(ids[:3])}{', …' if len(ids) > 3 else ''})"
+        for reason, ids in ids_by_reason.items()
     ]
     return "; ".join(parts)

@@ -1,4 +1,4 @@
-"""The metrics: overlap against the reference implementations, repairs and harm against what was done to a text."""
+"""The metrics: overlap against the reference implementations, repairs and harm against known edits of a text."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from degraders.catalogue import all_degraders
 from degraders.dataset.pairs import Pair, Span, align_spans
 from degraders.dataset.records import make_record
 from degraders.dataset.sources import FORMAT_BY_ENDING
+from degraders.edits import restore
 from degraders.engine import Degradation, Plan
 from degraders.errors import UserError
 from degraders.text.document import Document
@@ -35,7 +36,8 @@ from degraders.text.parse import parse
 from degraders.text.units import divide
 from scoring import figures, metrics, neural, overlap
 from scoring.figures import FIGURES
-from scoring.metrics import COLUMNS, Scored, assess_prediction, score_prediction
+from scoring.fscore import precision_recall_f05
+from scoring.metrics import COLUMNS, ExampleScores, assess_prediction, score_prediction
 from scoring.repairs import MISSED, REPAIRED, WRONG, explain, protected_pieces
 
 pytestmark = pytest.mark.fixer
@@ -45,7 +47,7 @@ REAL_FIXES = ROOT.parent / "shared" / "data" / "realdocfix_dev.jsonl"
 BLEU_SCORER, CHRF_SCORER, TER_SCORER = BLEU(effective_order=True), CHRF(), TER()
 ROUGE_SCORER = RougeScorer(["rougeL"], use_stemmer=False)
 
-# Few words, so that they repeat, with what tokenisers stumble over.
+# Few words, so that they repeat, including difficult ones for tokenisers.
 WORDS = st.sampled_from(
     "the a cat cats saw. saw, 3.5 3-4 Run `x` &amp; é ÉTÉ -\n (so) and/or \n\n <skipped> \t İ".split(" ")
 )
@@ -53,49 +55,43 @@ TEXTS = st.lists(WORDS, max_size=18).map(" ".join)
 
 
 def pair_of(bad: str, good: str, spans: Sequence[tuple[str, str, str]] = (), format: str = "markdown") -> Pair:
-    """A pair whose spans (bad, good, label) stand in this order in `bad`, or are aligned if there are none."""
+    """A pair with these spans (bad, good, label), which are in this order in `bad`; aligned if there are none."""
     if not spans:
         return Pair("id", "", format, bad, good, align_spans(bad, good), (), "")
-    found, at, shift = [], 0, 0
+    located, at, shift = [], 0, 0
     for wrong, right, label in spans:
-        start = bad.index(wrong, at) if wrong else _where_it_lacks(bad, good, at, shift, right)
+        start = bad.index(wrong, at) if wrong else good.index(right, at + shift) - shift
         good_start = start + shift
         family = label.partition(".")[0]
         at = start + len(wrong)
-        found.append(Span(start, at, good_start, good_start + len(right), wrong, right, label, family, "A"))
+        located.append(Span(start, at, good_start, good_start + len(right), wrong, right, label, family, "A"))
         shift += len(right) - len(wrong)
-    pair = Pair("id", "", format, bad, good, tuple(found), tuple(sorted({s.label for s in found})), "")
-    assert repaired(pair, [True] * len(found)) == good
+    pair = Pair("id", "", format, bad, good, tuple(located), tuple(sorted({s.label for s in located})), "")
+    assert repair(pair, [True] * len(located)) == good
     return pair
 
 
-def _where_it_lacks(bad: str, good: str, at: int, shift: int, right: str) -> int:
-    return good.index(right, at + shift) - shift
+def repair(pair: Pair, selected: Sequence[bool], *more: tuple[int, int, str]) -> str:
+    """The bad text with the selected spans repaired, and with more edits: (start, end, text) of the bad text."""
+    repairs = [(span.start, span.end, span.good) for span, one in zip(pair.spans, selected, strict=True) if one]
+    return restore(pair.bad, sorted((*repairs, *more)))
 
 
-def repaired(pair: Pair, chosen: Sequence[bool], *more: tuple[int, int, str]) -> str:
-    """The bad text with the chosen spans repaired, and more replaced: (start, end, text) of the bad text."""
-    edits = [(span.start, span.end, span.good) for span, one in zip(pair.spans, chosen, strict=True) if one]
-    text, at = "", 0
-    for start, end, new in sorted((*edits, *more)):
-        text += pair.bad[at:start] + new
-        at = end
-    return text + pair.bad[at:]
-
-
-# Overlap, against the reference implementations
+# Overlap metrics against the reference implementations
 
 
 @given(TEXTS | st.text(max_size=60))
 def test_tokens_are_those_of_sacrebleu(text: str) -> None:
-    assert " ".join(overlap.mteval(text)) == Tokenizer13a()(text.rstrip())
+    assert " ".join(overlap.tokenize_13a(text)) == Tokenizer13a()(text.rstrip())
 
 
 @settings(deadline=None, max_examples=300)
 @given(TEXTS, TEXTS)
 def test_chrf_bleu_and_ter_are_those_of_sacrebleu(prediction: str, good: str) -> None:
-    shared = overlap.shared_ngrams(*overlap.codes(overlap.mteval(prediction), overlap.mteval(good)), 4)
-    assert overlap.bleu(shared) == pytest.approx(BLEU_SCORER.sentence_score(prediction, [good]).score)
+    counts = overlap.shared_ngrams(
+        *overlap.encode_tokens(overlap.tokenize_13a(prediction), overlap.tokenize_13a(good)), 4
+    )
+    assert overlap.bleu(counts) == pytest.approx(BLEU_SCORER.sentence_score(prediction, [good]).score)
     assert overlap.chrf(prediction, good) == pytest.approx(CHRF_SCORER.sentence_score(prediction, [good]).score)
     assert overlap.ter(prediction, good) == pytest.approx(TER_SCORER.sentence_score(prediction, [good]).score)
 
@@ -106,8 +102,8 @@ def test_rouge_l_is_that_of_rouge_score(prediction: str, good: str) -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_overlap_of_documents_is_that_of_the_references(seed: int) -> None:
-    """Long texts: words moved, dropped and replaced in true documentation, so that shifts pay."""
+def test_overlap_of_documents_is_that_of_the_reference_implementations(seed: int) -> None:
+    """Long texts: words moved, deleted and replaced in real documentation, so that shifts lower the distance."""
     draw = random.Random(seed)
     sections = [unit.text for document in sample_documents() for unit in divide(document)]
     good = draw.choice([text for text in sections if 60 <= len(text.split()) <= 200])
@@ -118,39 +114,39 @@ def test_overlap_of_documents_is_that_of_the_references(seed: int) -> None:
         del words[at : at + 5]
         words[to:to] = draw.choice((moved, moved[:1], ["other"]))
     bad, prediction = good.replace(" the ", " teh ", 1), " ".join(words)
-    found = score_prediction(pair_of(bad, good), prediction)
-    assert found["bleu"] == pytest.approx(BLEU_SCORER.sentence_score(prediction, [good]).score)
-    assert found["chrf"] == pytest.approx(CHRF_SCORER.sentence_score(prediction, [good]).score)
-    assert found["ter"] == pytest.approx(TER_SCORER.sentence_score(prediction, [good]).score)
-    assert found["rouge_l"] == pytest.approx(ROUGE_SCORER.score(good, prediction)["rougeL"].fmeasure)
-    tokens = [overlap.mteval(text) for text in (bad, prediction, good)]
-    assert found["gleu"] == pytest.approx(slow_gleu(*tokens))
-    assert found["sari"] == pytest.approx(slow_sari(*tokens))
+    values = score_prediction(pair_of(bad, good), prediction)
+    assert values["bleu"] == pytest.approx(BLEU_SCORER.sentence_score(prediction, [good]).score)
+    assert values["chrf"] == pytest.approx(CHRF_SCORER.sentence_score(prediction, [good]).score)
+    assert values["ter"] == pytest.approx(TER_SCORER.sentence_score(prediction, [good]).score)
+    assert values["rouge_l"] == pytest.approx(ROUGE_SCORER.score(good, prediction)["rougeL"].fmeasure)
+    tokens = [overlap.tokenize_13a(text) for text in (bad, prediction, good)]
+    assert values["gleu"] == pytest.approx(slow_gleu(*tokens))
+    assert values["sari"] == pytest.approx(slow_sari(*tokens))
 
 
-def test_ter_counts_a_moved_stretch_once() -> None:
+def test_ter_counts_a_moved_sequence_once() -> None:
     good = "one two three four five six seven eight nine ten"
     assert overlap.ter("six seven eight one two three four five nine ten", good) == 10.0
     assert overlap.ter("", "") == 0.0 and overlap.ter("word", "") == 100.0
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_ter_with_many_shifts_to_choose_from_is_that_of_sacrebleu(seed: int) -> None:
-    """Few words in many orders: ties between shifts, and more shifts than are tried."""
+def test_ter_with_many_candidate_shifts_is_that_of_sacrebleu(seed: int) -> None:
+    """Few words in many orders: ties between shifts, and more shifts than are examined."""
     draw = random.Random(seed)
     prediction, good = (" ".join(draw.choices("abcd", k=draw.randint(20, 64))) for _ in range(2))
     assert overlap.ter(prediction, good) == pytest.approx(TER_SCORER.sentence_score(prediction, [good]).score)
 
 
-def test_ter_of_a_dropped_passage_is_the_words_dropped() -> None:
-    """Where the beam of sacrebleu loses the way, the fewest edits stand: 60 words of 200."""
+def test_ter_of_a_deleted_passage_is_its_number_of_words() -> None:
+    """The beam of sacrebleu is too narrow here; the fewest edits are 60 words of 200."""
     words = [f"w{number}" for number in range(200)]
     prediction, good = " ".join(words[60:]), " ".join(words)
     assert overlap.ter(prediction, good) == 30.0 < TER_SCORER.sentence_score(prediction, [good]).score
 
 
 def test_sari_of_the_published_example() -> None:
-    """The example that the `evaluate` library's sari prints, with its three references."""
+    """The example in the documentation of the `evaluate` library's sari, with its three references."""
     source = "About 95 species are currently accepted .".split()
     references = [
         "About 95 species are currently known .".split(),
@@ -161,30 +157,30 @@ def test_sari_of_the_published_example() -> None:
 
 
 @given(st.lists(st.lists(st.sampled_from("abcAB"), min_size=1, max_size=9), min_size=3, max_size=4))
-def test_sari_is_its_formula(texts: list[list[str]]) -> None:
+def test_sari_follows_its_formula(texts: list[list[str]]) -> None:
     source, prediction, *references = texts
     assert overlap.sari(source, prediction, references) == pytest.approx(slow_sari(source, prediction, *references))
 
 
 def slow_sari(source: Sequence[str], prediction: Sequence[str], *references: Sequence[str]) -> float:
-    """SARI by the equations of Xu et al. 2016 over n-grams one by one, with 0/0 = 1."""
+    """SARI by the equations of Xu et al. 2016, n-gram by n-gram, with 0/0 = 1."""
     total = 0.0
     for n in range(1, 5):
-        old, new, *wanted = (ngrams([t.lower() for t in tokens], n) for tokens in (source, prediction, *references))
+        old, new, *targets = (ngrams([t.lower() for t in tokens], n) for tokens in (source, prediction, *references))
         scores: dict[str, list[float]] = {"keep": [], "delete": [], "add": [], "kept": []}
-        wants = kept = 0.0
+        keepable = kept = 0.0
         for gram in set(old):
             before, after = old[gram], new[gram]
-            good = sum(one[gram] for one in wanted) / len(wanted)
+            good = sum(target[gram] for target in targets) / len(targets)
             if after:
                 scores["keep"].append(min(before, after, good) / min(before, after))
             if before > after:
                 scores["delete"].append(min(before - after, max(0, before - good)) / (before - after))
-            wants += min(before, good)
+            keepable += min(before, good)
             kept += min(before, after, good)
         added = {gram for gram in new if gram not in old}
-        to_add = {gram for one in wanted for gram in one if gram not in old}
-        keep = harmonic(mean(scores["keep"]), kept / wants if wants else 1.0)
+        to_add = {gram for target in targets for gram in target if gram not in old}
+        keep = harmonic(mean(scores["keep"]), kept / keepable if keepable else 1.0)
         right = len(added & to_add)
         add = harmonic(right / len(added) if added else 1.0, right / len(to_add) if to_add else 1.0)
         total += (keep + mean(scores["delete"]) + add) / 3
@@ -203,31 +199,31 @@ def ngrams(tokens: Sequence[str], n: int) -> Counter[tuple[str, ...]]:
     return Counter(tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1))
 
 
-def test_gleu_of_an_example_by_hand() -> None:
-    """Source `a b c d`, good `a b x d`, answer `a b c d e`; n-grams in the answer, right less wrongly kept:
-    1: a b d less c = 2 of 5; 2: ab less (bc, cd) -> 0 of 4, taken as 1; 3: 0 of 3; 4: 0 of 2; no brevity penalty."""
+def test_gleu_of_an_example_computed_by_hand() -> None:
+    """Source `a b c d`, good `a b x d`, answer `a b c d e`; correct n-grams in the answer minus those kept wrongly:
+    1: a b d less c = 2 of 5; 2: ab less (bc, cd) -> 0 of 4, counted as 1; 3: 0 of 3; 4: 0 of 2; no brevity penalty."""
     expected = math.exp((math.log(2 / 5) + math.log(1 / 4) + math.log(1 / 3) + math.log(1 / 2)) / 4)
     assert gleu("a b c d", "a b c d e", "a b x d") == pytest.approx(expected)
     assert gleu("a b c d", "a b x d", "a b x d") == 1.0
 
 
 @given(*[st.lists(st.sampled_from("abcde"), max_size=12).map(" ".join)] * 3)
-def test_gleu_is_its_formula(source: str, prediction: str, good: str) -> None:
+def test_gleu_follows_its_formula(source: str, prediction: str, good: str) -> None:
     assert gleu(source, prediction, good) == pytest.approx(slow_gleu(source.split(), prediction.split(), good.split()))
 
 
 def gleu(source: str, prediction: str, good: str) -> float:
-    coded = overlap.codes(source.split(), prediction.split(), good.split())
+    coded = overlap.encode_tokens(source.split(), prediction.split(), good.split())
     return overlap.gleu(*coded, overlap.shared_ngrams(coded[1], coded[2], 4))
 
 
 def slow_gleu(source: Sequence[str], prediction: Sequence[str], good: Sequence[str]) -> float:
-    """GLEU by the equations of Napoles et al. 2016, counts of 0 taken as 1."""
+    """GLEU by the equations of Napoles et al. 2016, counts of 0 counted as 1."""
     logs = 0.0
     for n in range(1, 5):
-        old, new, wanted = (ngrams(tokens, n) for tokens in (source, prediction, good))
-        right = sum(min(new[gram], wanted[gram]) for gram in wanted)
-        wrong = sum(min(new[gram], old[gram]) for gram in old if gram not in wanted)
+        old, new, target = (ngrams(tokens, n) for tokens in (source, prediction, good))
+        right = sum(min(new[gram], target[gram]) for gram in target)
+        wrong = sum(min(new[gram], old[gram]) for gram in old if gram not in target)
         logs += math.log((max(right - wrong, 0) or 1) / (max(len(prediction) + 1 - n, 0) or 1))
     return math.exp(min(0.0, 1 - (len(good) or 1) / (len(prediction) or 1)) + logs / 4)
 
@@ -242,29 +238,29 @@ TYPOS = pair_of(
 
 
 @pytest.mark.parametrize(
-    ("prediction", "outcomes", "unasked"),
+    ("prediction", "outcomes", "extra_edits"),
     [
         (TYPOS.good, "RRRR", 0),
         (TYPOS.bad, "MMMM", 0),
         ("The quick `fox` jumps over the the lazy dog", "RRMM", 0),
         ("Teh quick `fox` jump over the lazy dog", "MMRM", 0),
-        ("Tea quick `fox` jumping over the lazy dog!", "WWRW", 0),  # attempted, with another result
+        ("Tea quick `fox` jumping over the lazy dog!", "WWRW", 0),  # changed, but not to the good text
         ("The quick `fox` jumps over a lazy dog.", "RRRR", 1),
         ("The fast `fox` jumps over the lazy dog.", "RRRR", 1),
-        ("The fast brown `fox` jumps over the lazy dog.", "RRRR", 1),  # what white space alone parts is one edit
+        ("The fast brown `fox` jumps over the lazy dog.", "RRRR", 1),  # with only white space between them, one edit
         ("The fast `fox` leaps over the lazy dog.", "RWRR", 1),
         ("The quick `fox` jumps over the lazy dog. Yes.", "RRRR", 1),
         ("The quick `fox` jumps over the  lazy dog.", "RRRR", 1),  # white space counts
         ("", "WWWW", 1),
     ],
 )
-def test_each_error_is_repaired_wrong_or_missed(prediction: str, outcomes: str, unasked: int) -> None:
+def test_each_error_is_repaired_wrong_or_missed(prediction: str, outcomes: str, extra_edits: int) -> None:
     names = {"R": REPAIRED, "W": WRONG, "M": MISSED}
-    found = explain(TYPOS, prediction)
-    assert found.outcomes == tuple(names[letter] for letter in outcomes)
-    assert found.unasked == unasked
+    explanation = explain(TYPOS, prediction)
+    assert explanation.outcomes == tuple(names[letter] for letter in outcomes)
+    assert explanation.extra_edits == extra_edits
     values = score_prediction(TYPOS, prediction)
-    right, wrong = outcomes.count("R"), outcomes.count("W") + unasked
+    right, wrong = outcomes.count("R"), outcomes.count("W") + extra_edits
     assert (values["tp"], values["fp"], values["fn"]) == (right, wrong, 4 - right)
     precision, recall = right / (right + wrong) if right + wrong else 1.0, right / 4
     assert values["repair_precision"] == precision and values["repair_recall"] == recall
@@ -298,7 +294,7 @@ RESTART = pair_of(
     "The server restart when you edits the the config file .", "The server restarts when you edit the config file .",
     [("restart", "restarts", "R:VERB:SVA"), ("edits", "edit", "R:VERB:SVA"), ("the ", "", "U:DET")],
 )  # fmt: skip
-LACKING = pair_of(
+MISSING_WORDS = pair_of(
     "Pass flag to command so it print more informations .",
     "Pass the flag to the command so it prints more information .",
     [("", "the ", "M:DET"), ("", "the ", "M:DET"), ("print", "prints", "R:VERB:SVA"),
@@ -317,38 +313,35 @@ LACKING = pair_of(
         (RESTART, "The server restarts when you edits the config file .", (2, 0, 1)),
         (RESTART, "The server restarted when you edit the the config file .", (1, 1, 2)),
         (RESTART, "A server restarts when you edit the config file .", (3, 1, 0)),
-        (LACKING, "Pass the flag to the command so it prints more information .", (4, 0, 0)),
-        (LACKING, "Pass a flag to command so it prints more information .", (2, 1, 2)),
-        (LACKING, "Pass the flag to the command so it shows more information .", (3, 1, 1)),
-        (LACKING, "Pass flag to command , so it print more informations .", (0, 1, 4)),
+        (MISSING_WORDS, "Pass the flag to the command so it prints more information .", (4, 0, 0)),
+        (MISSING_WORDS, "Pass a flag to command so it prints more information .", (2, 1, 2)),
+        (MISSING_WORDS, "Pass the flag to the command so it shows more information .", (3, 1, 1)),
+        (MISSING_WORDS, "Pass flag to command , so it print more informations .", (0, 1, 4)),
     ],
 )
 def test_repairs_are_counted_as_errant_counts_them(pair: Pair, prediction: str, counts: tuple[int, int, int]) -> None:
-    """True and false positives and false negatives as ERRANT 3.0.2 gave them for these sentences."""
+    """True positives, false positives and false negatives of ERRANT 3.0.2 for these sentences."""
     values = score_prediction(pair, prediction)
     assert (values["tp"], values["fp"], values["fn"]) == counts
 
 
-def test_what_white_space_alone_parts_from_a_gap_is_an_attempt_at_it() -> None:
-    """The alignment puts `a` after the blank, the span stands before it."""
+def test_an_insertion_next_to_an_empty_span_is_an_attempt_at_it() -> None:
+    """The alignment inserts `a` after the space, the span is before it."""
     pair = pair_of("see cat", "see the cat", [("", " the", "grammar.article")])
-    assert (pair.spans[0].start, explain(pair, "see a cat").outcomes, explain(pair, "see a cat").unasked) == (
-        3,
-        (WRONG,),
-        0,
-    )
+    explanation = explain(pair, "see a cat")
+    assert (pair.spans[0].start, explanation.outcomes, explanation.extra_edits) == (3, (WRONG,), 0)
 
 
-def test_two_errors_that_only_together_come_nearer_are_told() -> None:
-    """A word that moved over a line break, as a word lacking and a word too much: one alone brings nothing."""
+def test_two_errors_that_depend_on_each_other_are_recognised() -> None:
+    """A word moved over a line break, as one missing and one surplus word: repairing only one brings nothing."""
     spans = [("", "our ", "a"), ("our ", "", "a"), ("", "our ", "b"), ("our ", "", "b")]
     pair = pair_of("with \nour team and \nour friends", "with our \nteam and our \nfriends", spans)
     assert explain(pair, "with our \nteam and \nour friends").outcomes == (REPAIRED, REPAIRED, MISSED, MISSED)
     assert explain(pair, "with \nour team and our \nfriends").outcomes == (MISSED, MISSED, REPAIRED, REPAIRED)
 
 
-def test_a_span_counts_once_however_an_alignment_cuts_it() -> None:
-    """Two words as one span, and a paragraph moved as one span: as ERRANT, all of it must be right."""
+def test_a_span_counts_once_however_it_is_aligned() -> None:
+    """Two words as one span, and a moved paragraph as one span: as in ERRANT, all of it must be correct."""
     two = pair_of("we was gone", "we were going", [("was gone", "were going", "grammar.agreement")])
     assert explain(two, "we were going").outcomes == (REPAIRED,)
     assert explain(two, "we were gone").outcomes == (WRONG,)
@@ -366,7 +359,7 @@ def test_a_span_counts_once_however_an_alignment_cuts_it() -> None:
 
 @settings(deadline=None, max_examples=200)
 @given(st.text("ab .\n`", max_size=40), st.text("ab .\n`", max_size=40), st.text("ab .\n`", max_size=40))
-def test_oracle_and_copy_of_any_pair(bad: str, good: str, prediction: str) -> None:
+def test_oracle_is_perfect_and_copy_neutral_on_any_pair(bad: str, good: str, prediction: str) -> None:
     pair = pair_of(bad, good)
     assert_oracle_and_copy(pair)
     values = score_prediction(pair, prediction)
@@ -401,12 +394,12 @@ def sample_documents() -> list[Document]:
 def degraded() -> list[Pair]:
     """Pairs of stage 1 with several errors of all kinds each, from the sample documents."""
     plan = Plan(tuple(all_degraders().values()), seed=7, severity=6.0, identity_rate=0.1, allow_lossy=True)
-    found = []
+    pairs = []
     for document in sample_documents():
         for unit in (*divide(document), *divide(document, unit="document")):
             if variant := Degradation(unit, plan).variant(0):
-                found.append(pair_of_record(make_record(unit, variant, number=0, seed=7, split="test")))
-    return found
+                pairs.append(pair_of_record(make_record(unit, variant, number=0, seed=7, split="test")))
+    return pairs
 
 
 def pair_of_record(row: dict) -> Pair:  # type: ignore[type-arg]
@@ -428,46 +421,47 @@ def real_fixes() -> Iterator[Pair]:
         yield Pair(row["id"], row["context"], format, row["bad"], row["good"], tuple(spans), (row["category"],), "")
 
 
-def test_oracle_and_copy_of_degraded_samples() -> None:
+def test_oracle_is_perfect_and_copy_neutral_on_degraded_samples() -> None:
     assert len(degraded()) > 30 and any(len(pair.spans) > 3 for pair in degraded())
     for pair in degraded():
         assert_oracle_and_copy(pair)
 
 
-def test_some_spans_repaired_are_exactly_those() -> None:
+def test_repaired_spans_are_recognised_exactly() -> None:
     for pair in degraded():
         assert_some_repaired(pair, random.Random(pair.bad))
 
 
-@pytest.mark.skipif(not REAL_FIXES.exists(), reason="the real fixes are not here")
+@pytest.mark.skipif(not REAL_FIXES.exists(), reason="the real fixes are not available")
 def test_real_fixes() -> None:
-    """Oracle, copy, any subset of the spans, and an edit that nobody asked for, in fixes that people made."""
+    """Oracle, copy, a random subset of the spans, and an extra edit, on fixes that people made."""
     draw = random.Random(1)
-    mistaken = tried = 0
+    mistakes = edits = 0
     for number, pair in enumerate(real_fixes()):
         if number % 20 == 0:
             assert_oracle_and_copy(pair)
-        chosen = assert_some_repaired(pair, draw)
-        if edit := unasked_edit(pair, draw):
-            tried += 1
-            found = explain(pair, repaired(pair, chosen, edit))
-            mistaken += found.unasked != 1 or found.outcomes != expected(chosen)
-    assert tried > 2500 and mistaken <= tried * 0.002
+        selected = assert_some_repaired(pair, draw)
+        if edit := extra_edit(pair, draw):
+            edits += 1
+            explanation = explain(pair, repair(pair, selected, edit))
+            mistakes += explanation.extra_edits != 1 or explanation.outcomes != expected_outcomes(selected)
+    assert edits > 2500 and mistakes <= edits * 0.002
 
 
 def assert_some_repaired(pair: Pair, draw: random.Random) -> list[bool]:
-    chosen = [draw.random() < 0.5 for _ in pair.spans]
-    found = explain(pair, repaired(pair, chosen))
-    assert (found.outcomes, found.unasked, found.harms) == (expected(chosen), 0, Counter())
-    return chosen
+    selected = [draw.random() < 0.5 for _ in pair.spans]
+    explanation = explain(pair, repair(pair, selected))
+    assert explanation.outcomes == expected_outcomes(selected)
+    assert (explanation.extra_edits, explanation.harms) == (0, Counter())
+    return selected
 
 
-def expected(chosen: Sequence[bool]) -> tuple[str, ...]:
-    return tuple(REPAIRED if one else MISSED for one in chosen)
+def expected_outcomes(selected: Sequence[bool]) -> tuple[str, ...]:
+    return tuple(REPAIRED if one else MISSED for one in selected)
 
 
-def unasked_edit(pair: Pair, draw: random.Random) -> tuple[int, int, str] | None:
-    """An edit of a word of `bad` that is not near a span: dropped, replaced, or with another after it."""
+def extra_edit(pair: Pair, draw: random.Random) -> tuple[int, int, str] | None:
+    """An edit of a word of `bad` far from any span: the word deleted, replaced, or another word inserted after it."""
     words = [
         match
         for match in re.finditer(r"[a-z]+", pair.bad)
@@ -493,72 +487,72 @@ make test
 
 Pass --force, or look at https://example.com now. The end.
 """
-SLIP = pair_of(PAGE.replace("The end", "Teh end"), PAGE, [("Teh", "The", "spelling.typo")])
-CODE_SLIP = pair_of(PAGE.replace("make test", "maek test"), PAGE, [("maek", "make", "code.identifier_typo")])
+PAGE_TYPO = pair_of(PAGE.replace("The end", "Teh end"), PAGE, [("Teh", "The", "spelling.typo")])
+CODE_TYPO = pair_of(PAGE.replace("make test", "maek test"), PAGE, [("maek", "make", "code.identifier_typo")])
 
 
 @pytest.mark.parametrize(
     ("pair", "old", "new", "harm"),
     [
-        (SLIP, "", "", {}),
-        (SLIP, "Run", "Execute", {}),
-        (SLIP, "pip install tool", "pip install box", {"inline code": 1}),
-        (SLIP, "8080", "9090", {"number": 1}),
-        (SLIP, "https://example.org/a", "https://example.org/b/c", {"link target": 1}),
-        (SLIP, "make all\nmake test", "make any\nmake tests", {"code": 1}),
-        (SLIP, "make all", "  make all", {"code": 1}),
-        (SLIP, "make test\n", "make test\nrm -rf build\n", {"code": 1}),
-        (SLIP, "```sh\nmake all\nmake test\n```\n\n", "", {"code": 1}),
-        (SLIP, "--force", "--yes", {"flag": 1}),
-        (SLIP, "https://example.com", "http://example.com", {"url": 1}),
-        (SLIP, "port 8080", "`port` 8080", {"inline code": 1}),
-        (SLIP, "# Setup\n", "# Setup\n\n```sh\nls\n```\n", {"code": 1}),
-        (SLIP, "see [the docs](https://example.org/a)", "see the docs", {"link target": 1}),
-        (SLIP, "Run", "Run at 9:30", {"number": 1}),
-        (SLIP, "tool` on port 8080", "box` on port 80", {"inline code": 1, "number": 1}),
-        (CODE_SLIP, "make test", "make tset", {"code": 1}),
-        (CODE_SLIP, "make test", "mak test", {}),  # a wrong answer where an answer was asked for
-        (CODE_SLIP, "make all", "make any", {"code": 1}),
+        (PAGE_TYPO, "", "", {}),
+        (PAGE_TYPO, "Run", "Execute", {}),
+        (PAGE_TYPO, "pip install tool", "pip install box", {"inline code": 1}),
+        (PAGE_TYPO, "8080", "9090", {"number": 1}),
+        (PAGE_TYPO, "https://example.org/a", "https://example.org/b/c", {"link target": 1}),
+        (PAGE_TYPO, "make all\nmake test", "make any\nmake tests", {"code": 1}),
+        (PAGE_TYPO, "make all", "  make all", {"code": 1}),
+        (PAGE_TYPO, "make test\n", "make test\nrm -rf build\n", {"code": 1}),
+        (PAGE_TYPO, "```sh\nmake all\nmake test\n```\n\n", "", {"code": 1}),
+        (PAGE_TYPO, "--force", "--yes", {"flag": 1}),
+        (PAGE_TYPO, "https://example.com", "http://example.com", {"url": 1}),
+        (PAGE_TYPO, "port 8080", "`port` 8080", {"inline code": 1}),
+        (PAGE_TYPO, "# Setup\n", "# Setup\n\n```sh\nls\n```\n", {"code": 1}),
+        (PAGE_TYPO, "see [the docs](https://example.org/a)", "see the docs", {"link target": 1}),
+        (PAGE_TYPO, "Run", "Run at 9:30", {"number": 1}),
+        (PAGE_TYPO, "tool` on port 8080", "box` on port 80", {"inline code": 1, "number": 1}),
+        (CODE_TYPO, "make test", "make tset", {"code": 1}),
+        (CODE_TYPO, "make test", "mak test", {}),  # a wrong repair of an error is no harm
+        (CODE_TYPO, "make all", "make any", {"code": 1}),
     ],
 )
-def test_harm_is_protected_text_changed_unasked(pair: Pair, old: str, new: str, harm: dict[str, int]) -> None:
+def test_harm_is_protected_text_changed_by_extra_edits(pair: Pair, old: str, new: str, harm: dict[str, int]) -> None:
     assert old in pair.good
-    found = assess_prediction(pair, pair.good.replace(old, new, 1))
-    assert found.harms == harm
-    assert found.values["harm"] == sum(harm.values())
+    scores = assess_prediction(pair, pair.good.replace(old, new, 1))
+    assert scores.harms == harm
+    assert scores.values["harm"] == sum(harm.values())
 
 
-def test_what_is_code_is_told_by_the_good_text() -> None:
-    """An open fence left open makes the rest of `bad` code, yet a change of the prose there harms no code."""
+def test_the_good_text_decides_what_is_code() -> None:
+    """An open fence turns the rest of `bad` into code, but a change of the prose there harms no code."""
     bad = PAGE.replace("make test\n```\n", "make test\n")
     pair = pair_of(bad, PAGE)
     assert explain(pair, bad.replace("look at", "see")).harms == {}
     assert explain(pair, bad.replace("make all", "make any")).harms == {"code": 1}
 
 
-def test_an_answer_without_text_harms_all_that_is_protected() -> None:
-    found = assess_prediction(SLIP, "")
+def test_an_empty_answer_harms_all_protected_text() -> None:
+    scores = assess_prediction(PAGE_TYPO, "")
     kinds = {"inline code": 1, "number": 1, "link target": 1, "code": 1, "flag": 1, "url": 1}
-    assert found.harms == kinds == Counter(piece.kind for piece in protected_pieces(PAGE, "markdown"))
-    assert found.values["over_correction"] == 1
-    assert metrics.harm_text(Counter(url=1, code=2, flag=2)) == "code 2, flag 2, url 1"
+    assert scores.harms == kinds == Counter(piece.kind for piece in protected_pieces(PAGE, "markdown"))
+    assert scores.values["over_correction"] == 1
+    assert metrics.format_harms(Counter(url=1, code=2, flag=2)) == "code 2, flag 2, url 1"
 
 
 def test_over_correction_is_the_share_of_free_text_that_changed() -> None:
-    free = len(SLIP.bad) - len("Teh")
-    assert score_prediction(SLIP, PAGE.replace("look at", "see"))["over_correction"] == pytest.approx(
+    free = len(PAGE_TYPO.bad) - len("Teh")
+    assert score_prediction(PAGE_TYPO, PAGE.replace("look at", "see"))["over_correction"] == pytest.approx(
         len("look at") / free, abs=1e-3
     )
     added = PAGE.replace("Run", "Now run")
-    assert score_prediction(SLIP, added)["over_correction"] == pytest.approx(len("Now run") / free)
-    assert score_prediction(SLIP, PAGE.replace("The end", "Thee end"))["over_correction"] == 0
+    assert score_prediction(PAGE_TYPO, added)["over_correction"] == pytest.approx(len("Now run") / free)
+    assert score_prediction(PAGE_TYPO, PAGE.replace("The end", "Thee end"))["over_correction"] == 0
 
 
-def test_figures_about_the_distance_to_good() -> None:
+def test_metrics_of_the_distance_to_the_good_text() -> None:
     pair = pair_of("Teh cat sat", "The cat sat")
     worse, same, better = (score_prediction(pair, text) for text in ("Teh dog ran", "Teh cat sat", "The cat sat"))
-    assert [found["edit_distance_change"] for found in (worse, same, better)] == [5, 0, -2]
-    assert [found["worse_than_input"] for found in (worse, same, better)] == [1, 0, 0]
+    assert [values["edit_distance_change"] for values in (worse, same, better)] == [5, 0, -2]
+    assert [values["worse_than_input"] for values in (worse, same, better)] == [1, 0, 0]
     assert worse["edit_similarity"] == pytest.approx(1 - 7 / 11)
     identity = pair_of("Fine.", "Fine.")
     assert (
@@ -570,7 +564,7 @@ def test_figures_about_the_distance_to_good() -> None:
 # Figures over many
 
 
-def scored_examples(count: int = 120) -> list[Scored]:
+def scored_examples(count: int = 120) -> list[ExampleScores]:
     draw = random.Random(3)
     texts = [TYPOS.good, TYPOS.bad, "The quick `fox` jump over the lazy dog", "Tea `fox` jumps over the the lazy dog."]
     identity = pair_of("Fine.", "Fine.")
@@ -580,20 +574,20 @@ def scored_examples(count: int = 120) -> list[Scored]:
 
 
 def test_corpus_figures_are_means_and_ratios_of_sums_with_intervals() -> None:
-    scored = scored_examples()
-    found = figures.corpus_figures(scored)
-    assert tuple(found) == FIGURES
-    values = {name: [one.values[name] for one in scored] for name in COLUMNS}
+    scores = scored_examples()
+    corpus = figures.corpus_figures(scores)
+    assert tuple(corpus) == FIGURES
+    values = {name: [example.values[name] for example in scores] for name in COLUMNS}
     for name in ("exact_match", "chrf", "ter", "over_correction", "edit_distance_change", "harm"):
-        assert found[name].value == pytest.approx(mean(values[name]))
+        assert corpus[name].value == pytest.approx(mean(values[name]))
     tp, fp, fn = (sum(values[name]) for name in ("tp", "fp", "fn"))
-    assert found["repair_precision"].value == tp / (tp + fp) and found["repair_recall"].value == tp / (tp + fn)
-    assert found["repair_f05"].value == pytest.approx(metrics.f_half(tp, fp, fn)[2])
-    assert found["identity_altered"] == (1, 1, 1)
+    assert corpus["repair_precision"].value == tp / (tp + fp) and corpus["repair_recall"].value == tp / (tp + fn)
+    assert corpus["repair_f05"].value == pytest.approx(precision_recall_f05(tp, fp, fn)[2])
+    assert corpus["identity_altered"] == (1, 1, 1)
     before = sum(values["edit_distance"]) - sum(values["edit_distance_change"])
-    assert found["edit_distance_left"].value == pytest.approx(sum(values["edit_distance"]) / before)
-    assert all(figure.low <= figure.value <= figure.high for figure in found.values())
-    assert found == figures.corpus_figures(scored) != figures.corpus_figures(scored, seed=1)
+    assert corpus["edit_distance_left"].value == pytest.approx(sum(values["edit_distance"]) / before)
+    assert all(figure.low <= figure.value <= figure.high for figure in corpus.values())
+    assert corpus == figures.corpus_figures(scores) != figures.corpus_figures(scores, seed=1)
 
 
 def test_the_interval_is_that_of_the_normal_approximation_for_many_examples() -> None:
@@ -605,35 +599,34 @@ def test_the_interval_is_that_of_the_normal_approximation_for_many_examples() ->
     assert figure.value - figure.low == pytest.approx(half, rel=0.15)
 
 
-def test_figures_that_nothing_was_measured_for_are_nan() -> None:
+def test_figures_without_measurements_are_nan() -> None:
     assert math.isnan(figures.corpus_figures([assess_prediction(TYPOS, TYPOS.bad)])["identity_altered"].value)
     assert all(math.isnan(figure.low) for figure in figures.corpus_figures([]).values())
     assert figures.figures_by_label([]) == {}
 
 
-def test_labels_and_families_have_their_own_repairs() -> None:
-    scored = [
+def test_repairs_are_counted_by_label_and_family() -> None:
+    scores = [
         assess_prediction(TYPOS, "The quick `fox` jumped over the the nice dog."),
         assess_prediction(TYPOS, TYPOS.good),
     ]
-    labels = figures.figures_by_label(scored)
+    labels = figures.figures_by_label(scores)
     assert list(labels) == ["grammar.agreement", "grammar.punctuation", "spelling.double", "spelling.typo"]
     agreement, double = labels["grammar.agreement"], labels["spelling.double"]
-    assert (agreement.spans, agreement.precision.value, agreement.recall.value) == (2, 0.5, 0.5)  # attempted wrongly
+    assert (agreement.spans, agreement.precision.value, agreement.recall.value) == (2, 0.5, 0.5)  # one wrong attempt
     assert (double.precision.value, double.recall.value) == (1.0, 0.5)  # missed
-    families = figures.figures_by_family(scored)
+    families = figures.figures_by_family(scores)
     assert families["grammar"].spans == 4 and families["grammar"].precision.value == 0.75
-    assert families["spelling"].f05.value == pytest.approx(metrics.f_half(3, 0, 1)[2])
-    assert (
-        figures.corpus_figures(scored)["repair_precision"].value == 6 / 8
-    )  # `nice` has no label and counts here alone
+    assert families["spelling"].f05.value == pytest.approx(precision_recall_f05(3, 0, 1)[2])
+    corpus = figures.corpus_figures(scores)
+    assert corpus["repair_precision"].value == 6 / 8  # `nice` has no label and counts only here
     assert list(figures.figures_by_label([assess_prediction(pair_of("a b", "a c"), "a c")])) == [metrics.UNLABELLED]
 
 
-# Metrics that load something
+# Metrics that need a model or a library
 
 
-def test_nothing_heavy_is_imported_with_the_metrics() -> None:
+def test_the_metrics_import_no_heavy_package() -> None:
     code = "import sys, scoring.metrics; print({'torch', 'evaluate', 'sentence_transformers'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
@@ -649,7 +642,7 @@ def test_embedding_cosine() -> None:
     assert same == pytest.approx(1) and same > flipped > 0.9 > other
 
 
-def test_a_missing_embedding_model_is_the_users_fault(tmp_path: Path) -> None:
+def test_a_missing_embedding_model_is_a_user_error(tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers")
     with pytest.raises(UserError, match=r"embedding model .* is not on this machine"):
         neural.embedding_cosine(["a"], ["b"], str(tmp_path / "none"))
@@ -677,13 +670,13 @@ def test_extra_metrics_of_the_evaluate_library(tmp_path: Path) -> None:
     (tmp_path / "same_length").mkdir()
     (tmp_path / "same_length" / "same_length.py").write_text(METRIC, encoding="utf-8")
     extra = neural.ExtraMetrics([str(tmp_path / "same_length")])
-    found = extra(["s", "s"], ["abc", "ab"], ["xyz", "x"])
-    assert found == {"same_length.same": 0.5, "same_length.each": 0.5, "same_length.sources": 2.0}
+    values = extra(["s", "s"], ["abc", "ab"], ["xyz", "x"])
+    assert values == {"same_length.same": 0.5, "same_length.each": 0.5, "same_length.sources": 2.0}
 
 
-def test_an_extra_metric_that_is_not_there_is_the_users_fault(tmp_path: Path) -> None:
+def test_a_missing_extra_metric_is_a_user_error(tmp_path: Path) -> None:
     pytest.importorskip("evaluate")
     with pytest.raises(
-        UserError, match=r"extra metric .*none' cannot be loaded .* give the path of the metric's folder"
+        UserError, match=r"extra metric .*none' cannot be loaded .* pass the path of the metric's folder"
     ):
         neural.ExtraMetrics([str(tmp_path / "none")])

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scoring.figures import Bootstrap, Figure, f_half_of_sums
+from scoring.figures import Bootstrap, Figure, f05_of_sums
 
 Counts = Sequence[tuple[float, float, float]]
 """For each text: the right repairs, the wrong repairs, and the remaining errors."""
@@ -145,7 +145,7 @@ def f_half_difference(first: Sequence[Counts], second: Sequence[Counts]) -> Figu
     columns = np.concatenate([np.array(counts) for counts in (*first, *second)], axis=1).T
 
     def difference(sums: Any) -> Any:
-        values = [f_half_of_sums(sums[:, at : at + 3]) for at in range(0, sums.shape[1], 3)]
+        values = [f05_of_sums(sums[:, at : at + 3]) for at in range(0, sums.shape[1], 3)]
         return np.mean(values[: len(first)], axis=0) - np.mean(values[len(first) :], axis=0)
 
     [result] = Bootstrap(columns.shape[1]).figures(list(columns), difference)

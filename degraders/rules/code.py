@@ -1,4 +1,4 @@
-"""Code: what goes wrong inside code blocks when samples are pasted, retyped or passed through a word processor."""
+"""Code: errors in code blocks that were pasted, typed again or passed through a word processor."""
 
 from __future__ import annotations
 
@@ -8,67 +8,69 @@ from collections.abc import Callable
 
 from degraders.draw import Draw
 from degraders.edits import Edit
+from degraders.lexicon import phrases, word_set
 from degraders.registry import CorruptFunction, Fault, Place, Subtype, degrader, pattern, regions, register_degrader
+from degraders.rules.names import misspell_name, nearest_mention
 from degraders.text.document import BLOCK, Region, Unit
 
-_SHELLS = frozenset("bash sh shell zsh console shell-session sh-session fish".split())
-_NUMBERED = frozenset("python py python3 rust js javascript ts typescript go c cpp java ruby".split())
-_PYTHON = frozenset("python py python3".split())
-_OUTPUT = frozenset("text txt console shell-session sh-session none output plain log".split())
+_PROGRAMS = word_set("languages", "program")
+_SHELLS = word_set("languages", "shell")
+_PYTHON = word_set("languages", "python")
+_OUTPUT = word_set("languages", "output")
+_KEYWORDS = word_set("code_words", "keyword")
 _COMMAND = re.compile(
-    r"(?:sudo )?(?:apt|apt-get|brew|cargo|cd|chmod|cp|curl|docker|docker-compose|echo|export|flask|git|go|helm|kubectl"
-    r"|ls|make|mkdir|mv|npm|npx|pip3?|pipx|poetry|python3?|rm|rustc|rustup|source|systemctl|tar|touch|uv|wget|yarn|\./\S+)"
-    r"(?= |$)",
-    re.MULTILINE,
+    r"(?:sudo )?(?:" + "|".join(map(re.escape, phrases("code_words", "command"))) + r"|\./\S+)(?= |$)", re.MULTILINE
 )
 _SCRIPT = re.compile(r"<<|[{}]$|^\s*(?:for|if|while|do|done|fi|then|case|esac|function|#!)\b", re.MULTILINE)
-_PROMPTED = re.compile(r"(?:[$%>] ?|[\w.-]+@[\w.-]+|PS |>>>|\.\.\. |\(\w+\) ?\$)")
+_PROMPT = re.compile(r"(?:[$%>] ?|[\w.-]+@[\w.-]+|PS |>>>|\.\.\. |\(\w+\) ?\$)")
 _PROMPTS = ("$ ", "$ ", "$ ", "$ ", "% ", "user@host:~$ ")
 _CODE_LINE = re.compile(rf"^{BLOCK}*([^\n{BLOCK}]+)", re.MULTILINE)
-_PAIRS = {"(": ")", "[": "]", "{": "}"}
-_KEYWORDS = frozenset(
-    "break class const continue false import print return static string struct super using while".split()
-)
+_CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
 
-def _indented(*wrong: Callable[[str], str]) -> CorruptFunction:
-    """What gives a line of code another indentation: class A where a neighbouring line tells the right one, else B."""
+def _change_indentation(*changes: Callable[[str], str]) -> CorruptFunction:
+    """A function that changes the indentation of a line; class A if a neighbouring line shows the right one, else B."""
 
-    def what(place: Place, draw: Draw) -> Fault | None:
+    def corrupt(place: Place, draw: Draw) -> Fault | None:
         block = block_of(place)
         if not block or _language(block) in _OUTPUT:
             return None
-        bad = draw.choice(wrong)(place.text)
-        lines = _same_indent(place, block)
-        told = "A" if len(lines) > 1 else "B"
-        if len(lines) > 1 and len(bad) != 1 and draw.chance(0.4):
-            return Fault(tuple(Edit(at, at + len(place.text), bad) for at in lines))
-        return Fault((Edit(place.start, place.end, bad),), recoverable=told) if bad != place.text else None
+        wrong = draw.choice(changes)(place.text)
+        line_starts = _lines_of_same_indentation(place, block)
+        if len(line_starts) > 1 and len(wrong) != 1 and draw.chance(0.4):
+            return Fault(tuple(Edit(at, at + len(place.text), wrong) for at in line_starts))
+        if wrong == place.text:
+            return None
+        return Fault((Edit(place.start, place.end, wrong),), recoverable="A" if len(line_starts) > 1 else "B")
 
-    return what
-
-
-def _unasked_indent(place: Place, draw: Draw) -> Fault | None:
-    """A line at the margin indented."""
-    return (
-        Fault((Edit(place.start, place.start, " " * draw.choice((4, 4, 2, 1, 8))),), "B") if block_of(place) else None
-    )
+    return corrupt
 
 
-def _shallower(white: str) -> str:
-    return white[1:] if white[0] == "\t" else white[4:] if len(white) % 4 == 0 else white[2:]
+def _add_indentation(place: Place, draw: Draw) -> Fault | None:
+    """Indent a line that has no indentation."""
+    if not block_of(place):
+        return None
+    return Fault((Edit(place.start, place.start, " " * draw.choice((4, 4, 2, 1, 8))),), recoverable="B")
 
 
-def _deeper(white: str) -> str:
-    return white + ("\t" if white[0] == "\t" else "    " if len(white) % 4 == 0 else "  ")
+def _shallower(indentation: str) -> str:
+    if indentation[0] == "\t":
+        return indentation[1:]
+    return indentation[4:] if len(indentation) % 4 == 0 else indentation[2:]
 
 
-def _tabbed(white: str) -> str:
-    return " " * 4 * len(white) if white[0] == "\t" else "\t" * max(1, len(white) // 4)
+def _deeper(indentation: str) -> str:
+    if indentation[0] == "\t":
+        return indentation + "\t"
+    return indentation + ("    " if len(indentation) % 4 == 0 else "  ")
 
 
-def _same_indent(place: Place, block: Region) -> list[int]:
-    """Where the neighbouring lines of a place's line begin that have the same indentation, its own among them."""
+def _swap_tabs_and_spaces(indentation: str) -> str:
+    return " " * 4 * len(indentation) if indentation[0] == "\t" else "\t" * max(1, len(indentation) // 4)
+
+
+def _lines_of_same_indentation(place: Place, block: Region) -> list[int]:
+    """The starts of the line of a place and of the neighbouring lines that have the same indentation."""
     lines = _lines(place.unit, block)
     here = next(index for index, (at, _) in enumerate(lines) if at == place.start)
     same = [re.match(r"[ \t]*", line)[0] == place.text for _, line in lines]  # type: ignore[index]
@@ -80,17 +82,17 @@ def _same_indent(place: Place, block: Region) -> list[int]:
     return [at for at, _ in lines[first : last + 1]]
 
 
-_INDENT = pattern(r"[ \t](?<=[\n\x01].)(?:(?<= ) +|(?<=\t)\t*)(?=[^\s\x01])", over="code")
+_INDENTATION = pattern(r"[ \t](?<=[\n\x01].)(?:(?<= ) +|(?<=\t)\t*)(?=[^\s\x01])", over="code")
 
 register_degrader(
     "code.indentation",
-    Subtype("lost", 2, _INDENT, _indented(lambda white: "")),
-    Subtype("less", 3, _INDENT, _indented(_shallower)),
-    Subtype("more", 3, _INDENT, _indented(_deeper)),
-    Subtype("off_by_one", 2, _INDENT, _indented(lambda white: white[1:], lambda white: white + " ")),
-    Subtype("tabs", 1, _INDENT, _indented(_tabbed)),
-    Subtype("unasked", 2, pattern(r"(?<=\n)(?=[A-Za-z/#<{}])", over="code"), _unasked_indent),
-    does="loses or shifts the indentation of a line of code, or of a few",
+    Subtype("lost", 2, _INDENTATION, _change_indentation(lambda indentation: "")),
+    Subtype("less", 3, _INDENTATION, _change_indentation(_shallower)),
+    Subtype("more", 3, _INDENTATION, _change_indentation(_deeper)),
+    Subtype("off_by_one", 2, _INDENTATION, _change_indentation(lambda text: text[1:], lambda text: text + " ")),
+    Subtype("tabs", 1, _INDENTATION, _change_indentation(_swap_tabs_and_spaces)),
+    Subtype("unasked", 2, pattern(r"(?<=\n)(?=[A-Za-z/#<{}])", over="code"), _add_indentation),
+    does="removes or changes the indentation of one or more lines of code",
     example=("```python\ndef f():\n    return 1\n```\n", "```python\ndef f():\nreturn 1\n```\n"),
     recoverable="A",
     severity=3,
@@ -112,7 +114,7 @@ register_degrader(
     weight=1.0,
     english=False,
 )
-def smart_quotes(place: Place, draw: Draw) -> str | None:
+def use_typographic_quotes(place: Place, draw: Draw) -> str | None:
     line, at = line_of(place)
     if place.text == "--":
         return draw.choice(("–", "–", "—")) if line[:at].endswith((" ", "[")) else None
@@ -121,71 +123,68 @@ def smart_quotes(place: Place, draw: Draw) -> str | None:
     if not opens or line[:at].endswith("\\") or (quote == "'" and re.search(r"\w\Z", line[:at])):
         return None
     left, right = ("“", "”") if quote == '"' else ("‘", "’")
-    return (draw.choice((left, left, left, right))) + place.text[1:-1] + right
+    return draw.choice((left, left, left, right)) + place.text[1:-1] + right
 
 
-def _prompts_left(place: Place, draw: Draw) -> Fault | None:
-    """`pip install x` → `$ pip install x`."""
-    lines = _unprompted(place)
-    return _with_prompts(place.text, lines, draw) if lines and _language(place.data) not in _NUMBERED else None
+def _add_prompts(place: Place, draw: Draw) -> Fault | None:
+    """`pip install x` → `$ pip install x`, for each command of a sample that holds only commands and comments."""
+    lines = _lines_without_prompt(place)
+    if not lines or _language(place.data) in _PROGRAMS:
+        return None
+    prompt = draw.choice(_PROMPTS)
+    edits: list[Edit] = []
+    is_continuation = False
+    for at, line in lines:
+        if not is_continuation and line[0] != "#":
+            if not _COMMAND.match(line):
+                return None
+            edits.append(Edit(at, at, prompt))
+        is_continuation = line.rstrip().endswith("\\")
+    return Fault(tuple(edits)) if edits and not _SCRIPT.search(place.text) else None
 
 
-def _prompts_lost(place: Place, draw: Draw) -> Fault | None:
-    """`$ pip install x` → `pip install x`, where the sample had prompts."""
+def _drop_prompts(place: Place, draw: Draw) -> Fault | None:
+    """`$ pip install x` → `pip install x`."""
     lines = _lines(place.unit, place.data)
     edits = [Edit(at, at + 2, "") for at, line in lines if line.startswith(("$ ", "% "))]
-    return Fault(tuple(edits), "B") if edits and len(edits) <= 4 else None
+    return Fault(tuple(edits), recoverable="B") if edits and len(edits) <= 4 else None
 
 
-def _session_pasted(place: Place, draw: Draw) -> Fault | None:
-    """Python with the prompts of a session."""
-    lines = _unprompted(place)
+def _add_session_prompts(place: Place, draw: Draw) -> Fault | None:
+    """Add the prompts of an interactive session to Python code."""
+    lines = _lines_without_prompt(place)
     if not lines or _language(place.data) not in _PYTHON or len(lines) > 12:
         return None
     return Fault(tuple(Edit(at, at, "... " if line[0] in " \t)]}" else ">>> ") for at, line in lines))
 
 
-def _line_numbers_pasted(place: Place, draw: Draw) -> Fault | None:
-    lines = _unprompted(place)
-    if not lines or _language(place.data) not in _NUMBERED or not 2 <= len(lines) <= 30:
+def _add_line_numbers(place: Place, draw: Draw) -> Fault | None:
+    lines = _lines_without_prompt(place)
+    if not lines or _language(place.data) not in _PROGRAMS or not 2 <= len(lines) <= 30:
         return None
-    first, gap = draw.choice((1, 1, draw.below(60) + 1)), draw.choice((" ", "  ", ": ", "| "))
+    first, separator = draw.choice((1, 1, draw.below(60) + 1)), draw.choice((" ", "  ", ": ", "| "))
     text = place.unit.doc.text
     numbers = [first + text.count("\n", place.data.inner_start, at) for at, _ in lines]
     width = len(str(numbers[-1]))
-    edits = [Edit(at, at, f"{number:>{width}}{gap}") for number, (at, _) in zip(numbers, lines, strict=True)]
+    edits = [Edit(at, at, f"{number:>{width}}{separator}") for number, (at, _) in zip(numbers, lines, strict=True)]
     return Fault(tuple(edits))
 
 
-def _unprompted(place: Place) -> list[tuple[int, str]]:
-    """The lines of a sample that has no prompts or numbers yet."""
+def _lines_without_prompt(place: Place) -> list[tuple[int, str]]:
+    """The lines of a sample; none if it already has prompts or line numbers."""
     lines = _lines(place.unit, place.data)
-    return [] if any(_PROMPTED.match(line) or line[0] in "0123456789|" for _, line in lines) else lines
+    return [] if any(_PROMPT.match(line) or line[0] in "0123456789|" for _, line in lines) else lines
 
 
-def _with_prompts(sample: str, lines: list[tuple[int, str]], draw: Draw) -> Fault | None:
-    """A prompt before each command of a sample that is all commands, their continuations and comments."""
-    prompt = draw.choice(_PROMPTS)
-    edits: list[Edit] = []
-    goes_on = False
-    for at, line in lines:
-        if not goes_on and line[0] != "#":
-            if not _COMMAND.match(line):
-                return None
-            edits.append(Edit(at, at, prompt))
-        goes_on = line.rstrip().endswith("\\")
-    return Fault(tuple(edits)) if edits and not _SCRIPT.search(sample) else None
-
-
-_SAMPLES = regions("code_block", when=lambda unit, block: _language(block) in _NUMBERED | _SHELLS | {""})
+_SAMPLES = regions("code_block", when=lambda unit, block: _language(block) in _PROGRAMS | _SHELLS | {""})
 
 register_degrader(
     "code.prompt_line_numbers",
-    Subtype("prompts", 3, _SAMPLES, _prompts_left),
-    Subtype("prompts_lost", 2, regions("code_block"), _prompts_lost),
-    Subtype("session", 1, _SAMPLES, _session_pasted),
-    Subtype("line_numbers", 1, _SAMPLES, _line_numbers_pasted),
-    does="leaves prompts or line numbers in a sample, or loses its prompts",
+    Subtype("prompts", 3, _SAMPLES, _add_prompts),
+    Subtype("prompts_lost", 2, regions("code_block"), _drop_prompts),
+    Subtype("session", 1, _SAMPLES, _add_session_prompts),
+    Subtype("line_numbers", 1, _SAMPLES, _add_line_numbers),
+    does="leaves prompts or line numbers in a code sample, or drops its prompts",
     example=("```bash\npip install demo\n```\n", "```bash\n$ pip install demo\n```\n"),
     recoverable="A",
     severity=2,
@@ -202,7 +201,7 @@ register_degrader(
         r"[)\]}\"'](?:(?<=[)\]}])(?=[)\]},;:.?]*(?:[\n\x01]|\.\w))|(?<=[\w.!?/][\"'])(?=[),;:\]]*[\n\x01]))",
         over="code",
     ),
-    does="loses a closing bracket or quote",
+    does="drops a closing bracket or quote",
     example=('```python\nprint("hi")\n```\n', '```python\nprint("hi"\n```\n'),
     recoverable="A",
     severity=3,
@@ -210,14 +209,14 @@ register_degrader(
     weight=2.0,
     english=False,
 )
-def bracket(place: Place, draw: Draw) -> str | Fault | None:
+def drop_closer(place: Place, draw: Draw) -> str | Fault | None:
     line, at = line_of(place)
     if place.text in "\"'":
         other = "'" if place.text == '"' else '"'
         alone = line.count(place.text) % 2 == 0 and other not in line and line[:at].count(place.text) % 2
         return "" if alone and "\\" not in line else None
     block = block_of(place)
-    if not block or not _balances(place, block):
+    if not block or not _is_balanced(place, block):
         return None
     if line.strip() == place.text and draw.chance(0.7):
         start = place.start - at
@@ -226,13 +225,13 @@ def bracket(place: Place, draw: Draw) -> str | Fault | None:
     return ""
 
 
-def _balances(place: Place, block: Region) -> bool:
-    """Whether all brackets of a block match, the place's among them."""
+def _is_balanced(place: Place, block: Region) -> bool:
+    """Whether all brackets of a block match."""
     code = place.unit.doc.code
     stack: list[str] = []
     for char in re.findall(r"[()\[\]{}]", code[block.inner_start : block.inner_end]):
-        if char in _PAIRS:
-            stack.append(_PAIRS[char])
+        if char in _CLOSERS:
+            stack.append(_CLOSERS[char])
         elif not stack or stack.pop() != char:
             return False
     return not stack
@@ -252,55 +251,36 @@ def _balances(place: Place, block: Region) -> bool:
     weight=2.5,
     english=False,
 )
-def identifier_typo(place: Place, draw: Draw) -> Fault | None:
+def misspell_identifier(place: Place, draw: Draw) -> Fault | None:
     unit, name = place.unit, place.text
     block = block_of(place)
-    plain = name.islower() and name.isalpha()
-    if not block or name in _KEYWORDS or (plain and _language(block) in _OUTPUT):
+    is_word = name.islower() and name.isalpha()
+    if not block or name in _KEYWORDS or (is_word and _language(block) in _OUTPUT):
         return None
-    uses = [at for at in unit.find_token(name) if at != place.start]
-    wrong = name_slip(name, draw)
-    if not uses or wrong == name or unit.find_token(wrong):
+    evidence = nearest_mention(unit, name, place.start)
+    wrong = misspell_name(name, draw)
+    if not evidence or wrong == name or unit.find_token(wrong):
         return None
-    nearest = min(uses, key=lambda at: abs(at - place.start))
-    return Fault((Edit(place.start, place.end, wrong),), evidence=(nearest, nearest + len(name)))
-
-
-def name_slip(name: str, draw: Draw) -> str:
-    """A name with one slip of the kinds that people leave: a letter dropped, doubled or swapped, its number or case."""
-    at = 2 + draw.below(len(name) - 3)
-    kind = draw.below(20)
-    if kind < 7:
-        return name[:at] + name[at + 1 :]
-    if kind < 9:
-        return name[:at] + name[at] + name[at:]
-    if kind < 13:
-        return name[:at] + name[at + 1 : at + 2] + name[at] + name[at + 2 :]
-    if kind < 16 and name[-1].isalpha() and not name.isupper():
-        return name[:-1] if name[-1] == "s" else name + "s"
-    if "_" in name[1:-1]:
-        return name.replace("_", "", 1) if kind < 18 else name.replace("_", "-")
-    if re.search(r"[a-z][A-Z]", name):
-        return name[0] + name[1:].lower() if kind < 18 else name[0].swapcase() + name[1:]
-    return name[:-1]
+    return Fault((Edit(place.start, place.end, wrong),), evidence=evidence)
 
 
 def _language(block: Region) -> str:
+    """The language of a code block, in lower case; empty if the block names none."""
     return re.split(r"[\s,{]", block.info[1:].strip(), maxsplit=1)[0].lower()
 
 
 def block_of(place: Place) -> Region | None:
-    """The code block that a place of the code mask lies in."""
-    found = place.unit.doc.regions.get("code_block", [])
-    at = bisect_right(found, place.start, key=lambda block: block.start) - 1
-    return found[at] if at >= 0 and place.end <= found[at].end else None
+    """The code block around a place of the code mask."""
+    code_blocks = place.unit.doc.regions.get("code_block", [])
+    at = bisect_right(code_blocks, place.start, key=lambda block: block.start) - 1
+    return code_blocks[at] if at >= 0 and place.end <= code_blocks[at].end else None
 
 
 def _lines(unit: Unit, block: Region) -> list[tuple[int, str]]:
-    """The lines of a block's code that are not blank, without the margin of the block, each with its start."""
+    """The lines of a block's code that are not blank, without the margin of the block, each with its offset."""
     mask = unit.doc.code[block.inner_start : block.inner_end]
-    found = _CODE_LINE.finditer(mask)
-    return [(block.inner_start + match.start(1), match[1].rstrip("\r")) for match in found if match[1].strip()]
+    matches = _CODE_LINE.finditer(mask)
+    return [(block.inner_start + match.start(1), match[1].rstrip("\r")) for match in matches if match[1].strip()]
 
 
 def line_of(place: Place) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""Content: what is missing, out of date or at odds with itself."""
+"""Content: parts that are missing, out of date, or contradict each other."""
 
 from __future__ import annotations
 
@@ -22,58 +22,32 @@ from degraders.registry import (
     register_degrader,
     words,
 )
-from degraders.rules.code import name_slip
-from degraders.rules.code_values import other_part
-from degraders.rules.structure import blocks, direct_items, is_open, is_prose
+from degraders.rules.layout import blocks, direct_items, is_inside, is_open, is_prose
+from degraders.rules.names import STAND_INS, change_part, misspell_name, nearest_mention
 from degraders.text.document import BLOCK, Region, Unit
 from degraders.text.sentences import sentences
 
-# Begins with one set of characters, as `registry.pattern` says.
+# Begins with a single character class, which makes the search fast (see `registry.pattern`).
 _NUMBER = re.compile(r"[\d]\d*(?:\.\d+)*")
 _BEFORE_NUMBER = re.compile(r"[\w.,/:#$%~^+*=<>_-]\Z")
 _AFTER_NUMBER = re.compile(r"[\w/%_^*°]|[.,:+-]\d")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{3,40}")
-_STAND_INS = phrases("stand_ins")
-_MODALS = frozenset("must should may will".split())
-_STATES = frozenset(
-    "enabled disabled required optional mandatory allowed forbidden always never before after included excluded "
-    "ascending descending automatically manually synchronous asynchronous synchronously asynchronously mutable "
-    "immutable inclusive exclusive maximum minimum older newer higher lower larger smaller longer shorter "
-    "increases decreases increased decreased encrypted unencrypted visible hidden accepts rejects accepted rejected "
-    "enable disable enables disables enabling disabling allows supports succeeds fails valid invalid "
-    "case-sensitive case-insensitive explicitly implicitly temporarily permanently sorted unsorted ordered unordered "
-    "incoming outgoing without internal external locally remotely true false".split()
-)
-_OPPOSITES = {word: other for word, other in mapping("opposites").items() if word in _STATES | _MODALS}
-_NEEDS_OBJECT = frozenset("without before after enable enables enabling allows supports".split())
+_MODAL_OPPOSITES = mapping("opposites", "modal")
+_TRANSITIVE_OPPOSITES = mapping("opposites", "transitive")
+_OPPOSITES = _MODAL_OPPOSITES | _TRANSITIVE_OPPOSITES | mapping("opposites", "state")
 _PRONOUN = re.compile(r"\s+(?:I|you|we|they|he|she|it|this|that|the|an?|not|only|also|have|be able)\b", re.I)
 _NEXT_WORD = re.compile(r"\s+(\w{4,})")
 _CONTENT_WORD = re.compile(r"[a-z_]{5,}")
 _NUMBER_FORMS = mapping("nouns") | {forms[0]: (noun,) for noun, forms in mapping("nouns").items()}
 _TODO_BLOCKS = phrases("todo", "block")
 _TODO_SENTENCES = tuple(note for note in phrases("todo", "inline") if note[0] in "TFX([?")
-_LEADS_IN = re.compile(r"(?:follow|below|example|as in|like this|use|run|shown?|looks?)\b", re.I)
-_LONGER = {
-    "args": "arguments",
-    "config": "configuration",
-    "db": "database",
-    "dir": "directory",
-    "env": "environment",
-    "max": "maximum",
-    "min": "minimum",
-    "msg": "message",
-    "num": "number",
-    "params": "parameters",
-    "req": "request",
-    "src": "source",
-}
-_SWAPS = (
-    _LONGER | {long: short for short, long in _LONGER.items()} | {"get": "fetch", "delete": "remove", "add": "create"}
-)
+_ANNOUNCES = re.compile(r"(?:follow|below|example|as in|like this|use|run|shown?|looks?)\b", re.I)
+_NAME_PARTS = mapping("name_parts")
+_INNER_GAP = re.compile(r"(?<=[a-z,]) (?=[a-z])")
 
 
-def _without_one(siblings: Sequence[Region]) -> Iterator[tuple[int, int, None]]:
-    """For each of two blocks or more, the range whose removal leaves the others as they stand."""
+def _removable_siblings(siblings: Sequence[Region]) -> Iterator[tuple[int, int, None]]:
+    """For each of two or more blocks, the range whose removal leaves the other blocks unchanged."""
     for at, sibling in enumerate(siblings):
         if at + 1 < len(siblings):
             yield sibling.start, siblings[at + 1].start, None
@@ -81,31 +55,31 @@ def _without_one(siblings: Sequence[Region]) -> Iterator[tuple[int, int, None]]:
             yield siblings[at - 1].end, sibling.end, None
 
 
-def _droppable(unit: Unit) -> Iterator[tuple[int, int, None]]:
-    """Items, rows of tables, paragraphs behind another, and what stands between two headings."""
+def _removable_parts(unit: Unit) -> Iterator[tuple[int, int, None]]:
+    """List items, table rows, paragraphs that follow another paragraph, and the blocks between two headings."""
     tables = unit.regions_of("table")
     for outer in unit.regions_of("list"):
-        cells = any(table.start < outer.start < table.end and outer.depth > table.depth + 1 for table in tables)
-        if not cells:
-            yield from _without_one(direct_items(unit, outer))
+        is_in_cell = any(table.start < outer.start < table.end and outer.depth > table.depth + 1 for table in tables)
+        if not is_in_cell:
+            yield from _removable_siblings(direct_items(unit, outer))
     for table in tables:
         rows = [row for row in unit.doc.regions_within("row", table.start, table.end) if row.depth == table.depth + 1]
-        yield from _without_one([row for row in rows if row.info != "head"])
-    found = blocks(unit)
-    for before, block in pairwise(found):
+        yield from _removable_siblings([row for row in rows if row.info != "head"])
+    outermost = blocks(unit)
+    for before, block in pairwise(outermost):
         if is_prose(unit, before) and is_open(unit, before) and is_prose(unit, block) and is_open(unit, block):
             yield before.end, block.end, None
-    headings = [block for block in found if block.kind == "heading"]
+    headings = [block for block in outermost if block.kind == "heading"]
     for upper, lower in pairwise(headings):
-        body = [block for block in found if upper.end <= block.start and block.end <= lower.start]
+        body = [block for block in outermost if upper.end <= block.start and block.end <= lower.start]
         if body and body[-1].end - body[0].start <= 1200:
             yield body[0].start, lower.start, None
 
 
 @degrader(
     "content.drop_unit",
-    where=places(_droppable, needs={"item", "row", "paragraph"}),
-    does="leaves out a step, a row of a table, a paragraph or what a section says",
+    where=places(_removable_parts, needs={"item", "row", "paragraph"}),
+    does="leaves out a step, a table row, a paragraph or the text of a section",
     example=("1. Install it.\n2. Start it.\n3. Open it.\n", "1. Install it.\n3. Open it.\n"),
     recoverable="D",
     severity=3,
@@ -115,28 +89,28 @@ def _droppable(unit: Unit) -> Iterator[tuple[int, int, None]]:
     english=False,
 )
 def drop_unit(place: Place, draw: Draw) -> str:
-    """Always class D: that something is missing may show, what it said does not."""
+    """Always class D: a reader may notice the gap, but cannot know the missing text."""
     return ""
 
 
-def _explanations(unit: Unit) -> Iterator[tuple[int, int, None]]:
-    """Samples, and the paragraphs that lead to them."""
+def _samples_and_introductions(unit: Unit) -> Iterator[tuple[int, int, None]]:
+    """Code samples, and the paragraphs that introduce them."""
     text = unit.doc.text
     for before, block in pairwise(blocks(unit)):
         if block.kind != "code_block" or not is_prose(unit, before):
             continue
         yield before.end, block.end, None
-        said = text[before.start : before.end]
-        if said.endswith("::"):
+        introduction = text[before.start : before.end]
+        if introduction.endswith("::"):
             yield before.start, before.end - 2, None
-        elif said.endswith(":") or _LEADS_IN.search(said):
+        elif introduction.endswith(":") or _ANNOUNCES.search(introduction):
             yield before.start, block.start, None
 
 
 @degrader(
     "content.drop_explanation",
-    where=places(_explanations, needs={"code_block"}),
-    does="leaves out a sample, or the text that explains it",
+    where=places(_samples_and_introductions, needs={"code_block"}),
+    does="leaves out a code sample, or the text that explains it",
     example=("Run this:\n\n```bash\nls\n```\n\nThen go on.", "Run this:\n\nThen go on."),
     recoverable="D",
     severity=3,
@@ -152,7 +126,7 @@ def drop_explanation(place: Place, draw: Draw) -> str:
 @degrader(
     "content.truncate_todo",
     where=regions("paragraph", when=lambda unit, block: 60 <= block.end - block.start <= 4000),
-    does="cuts a paragraph off, or leaves a TODO for it",
+    does="cuts a paragraph off, or puts a TODO in its place",
     example=(
         "The daemon keeps a journal of every change, and it replays the journal after a crash.",
         "The daemon keeps a journal of every change, and it",
@@ -163,7 +137,7 @@ def drop_explanation(place: Place, draw: Draw) -> str:
     size=2,
     weight=0.7,
 )
-def truncate_todo(place: Place, draw: Draw) -> Fault | None:
+def truncate_paragraph(place: Place, draw: Draw) -> Fault | None:
     unit = place.unit
     if unit.doc.body[place.start] == BLOCK or place.text[0] in "<!|:" or place.text.endswith("::"):
         return None
@@ -180,24 +154,25 @@ def truncate_todo(place: Place, draw: Draw) -> Fault | None:
 
 
 def _cut_off(place: Place, draw: Draw) -> Fault | None:
-    """The paragraph up to a word in its middle, not inside a link or emphasis."""
-    unit, doc = place.unit, place.unit.doc
-    marked = [
+    """Cut the paragraph off after a word in its middle, not inside a link or emphasis."""
+    doc = place.unit.doc
+    markup = [
         region
         for kind in ("link", "emphasis", "strong", "image")
         for region in doc.regions_within(kind, place.start, place.end)
     ]
     middle = place.start + (place.end - place.start) * 2 // 5
-    gaps = [match.start() for match in re.compile(r"(?<=[a-z,]) (?=[a-z])").finditer(doc.body, middle, place.end)]
-    gaps = [gap for gap in gaps if not any(region.start < gap < region.end for region in marked)]
-    if not gaps or unit.doc.text[place.start : place.end].endswith("</span>"):
+    gaps = [match.start() for match in _INNER_GAP.finditer(doc.body, middle, place.end)]
+    gaps = [gap for gap in gaps if not is_inside(gap, markup)]
+    if not gaps or place.text.endswith("</span>"):
         return None
     return Fault((Edit(draw.choice(gaps), place.end, draw.choice(("", "", "", "...", " ..."))),))
 
 
-def _numbers(unit: Unit) -> Iterator[tuple[int, int, list[int]]]:
-    """Numbers of the prose and of inline code that the unit mentions again; with where all its mentions stand."""
+def _repeated_numbers(unit: Unit) -> Iterator[tuple[int, int, list[int]]]:
+    """Numbers of the prose and of inline code that occur more than once; the data are the starts of all mentions."""
     text, prose = unit.doc.text, unit.doc.prose
+    code_spans = unit.regions_of("code_span")
     mentions: dict[str, list[int]] = defaultdict(list)
     for match in _NUMBER.finditer(text, unit.start, unit.end):
         mentions[match[0]].append(match.start())
@@ -207,57 +182,55 @@ def _numbers(unit: Unit) -> Iterator[tuple[int, int, list[int]]]:
         for start in starts:
             end = start + len(number)
             alone = not _BEFORE_NUMBER.match(text, start - 1, start) and not _AFTER_NUMBER.match(text, end)
-            if alone and (prose[start] == text[start] or _in_code_span(unit, start)):
+            if alone and (prose[start] == text[start] or is_inside(start, code_spans)):
                 yield start, end, starts
 
 
-def _in_code_span(unit: Unit, at: int) -> bool:
-    return any(span.start < at < span.end for span in unit.regions_of("code_span"))
+def _number_evidence(unit: Unit, start: int, end: int, mentions: Sequence[int]) -> tuple[int, int] | None:
+    """Another mention of the number of [start, end) that means the same thing.
 
-
-def _same_thing(unit: Unit, start: int, end: int, mentions: Sequence[int]) -> tuple[int, int] | None:
-    """Another mention of what a number counts or names: one of four signs or more anywhere, a shorter one beside
-    the same word."""
+    A number of four characters or more can be anywhere; a shorter one must be next to the same word.
+    """
     text, length = unit.doc.text, end - start
     before, after = _word_before(text, start), _word_after(text, end)
     for at in mentions:
         alone = not re.match(r"[\w.]", text[at - 1 : at]) and not re.match(
             r"\w|\.\d", text[at + length : at + length + 2]
         )
-        beside = (after and after == _word_after(text, at + length)) or (before and before == _word_before(text, at))
-        if at != start and alone and (length >= 4 or beside):
+        same_word = (after and after == _word_after(text, at + length)) or (before and before == _word_before(text, at))
+        if at != start and alone and (length >= 4 or same_word):
             return at, at + length
     return None
 
 
 def _word_before(text: str, at: int) -> str:
-    found = re.search(r"([A-Za-z]{3,})[ \n`*(]*\Z", text[max(0, at - 24) : at])
-    return found[1].lower() if found and found[1].lower() not in ("and", "the", "than", "with") else ""
+    match = re.search(r"([A-Za-z]{3,})[ \n`*(]*\Z", text[max(0, at - 24) : at])
+    return match[1].lower() if match and match[1].lower() not in ("and", "the", "than", "with") else ""
 
 
 def _word_after(text: str, at: int) -> str:
-    found = re.match(r"[ \n`*)-]*([A-Za-z]{3,})", text[at : at + 24])
-    return found[1].lower() if found and found[1].lower() not in ("and", "the") else ""
+    match = re.match(r"[ \n`*)-]*([A-Za-z]{3,})", text[at : at + 24])
+    return match[1].lower() if match and match[1].lower() not in ("and", "the") else ""
 
 
-def _stale_mention(place: Place, draw: Draw) -> Fault | None:
+def _change_repeated_number(place: Place, draw: Draw) -> Fault | None:
+    """Change a number that the unit mentions again."""
     wrong = _other_number(place.text, draw)
-    evidence = _same_thing(place.unit, place.start, place.end, place.data)
+    evidence = _number_evidence(place.unit, place.start, place.end, place.data)
     if not evidence or wrong == place.text or place.unit.find_token(wrong):
         return None
     return Fault((Edit(place.start, place.end, wrong),), evidence=evidence)
 
 
-def _stale_alone(place: Place, draw: Draw) -> Fault | None:
-    """A number that stands but once: nothing tells the right one."""
+def _change_number(place: Place, draw: Draw) -> str | None:
+    """Change any number; nothing shows the right one."""
     if place.text.count(".") > 2:
-        return None  # an address
-    wrong = _other_number(place.text, draw)
-    return Fault((Edit(place.start, place.end, wrong),), recoverable="D") if wrong != place.text else None
+        return None  # an IP address
+    return _other_number(place.text, draw)
 
 
 def _other_number(number: str, draw: Draw) -> str:
-    """A value that was right once: an earlier or later version, another usual port, a count near by."""
+    """A number near the right one: an earlier or later version, another port, a close count."""
     parts = number.split(".")
     if len(parts) > 1:
         at = 1 + draw.below(len(parts) - 1)
@@ -281,9 +254,15 @@ def _other_number(number: str, draw: Draw) -> str:
 
 register_degrader(
     "content.stale_number",
-    Subtype("mention", 2, places(_numbers, needs={"prose", "code_span"}), _stale_mention),
-    Subtype("alone", 2, pattern(r"(?<![\w.,/#-])\d{1,4}(?:\.\d+)*(?![\w%/]|[.,-]\d)", over="prose"), _stale_alone, "D"),
-    does="changes one of several mentions of a version, a port or a count, or the only one",
+    Subtype("mention", 2, places(_repeated_numbers, needs={"prose", "code_span"}), _change_repeated_number),
+    Subtype(
+        "alone",
+        2,
+        pattern(r"(?<![\w.,/#-])\d{1,4}(?:\.\d+)*(?![\w%/]|[.,-]\d)", over="prose"),
+        _change_number,
+        recoverable="D",
+    ),
+    does="changes a version, a port or a count where it is mentioned",
     example=("Use port 8080. The log names port 8080 too.", "Use port 8080. The log names port 8081 too."),
     recoverable="C",
     severity=3,
@@ -296,7 +275,7 @@ register_degrader(
 @degrader(
     "content.contradiction",
     where=words(frozenset(_OPPOSITES)),
-    does="turns a statement into its opposite in one of two places",
+    does="turns one of two equal statements into its opposite",
     example=(
         "Clients must send a token. A proxy checks that clients must send a token.",
         "Clients must send a token. A proxy checks that clients must not send a token.",
@@ -305,63 +284,64 @@ register_degrader(
     severity=3,
     weight=1.3,
 )
-def contradiction(place: Place, draw: Draw) -> Fault | None:
+def contradict(place: Place, draw: Draw) -> Fault | None:
     unit, text, word = place.unit, place.unit.doc.text, place.text.lower()
     before, after = text[max(0, place.start - 40) : place.start], text[place.end : place.end + 40]
-    if word in _NEEDS_OBJECT and not re.match(r"\s+(?!\w+ing\b|you\b|us\b|it\b)[\w`]", after):
+    is_modal = word in _MODAL_OPPOSITES
+    if word in _TRANSITIVE_OPPOSITES and not re.match(r"\s+(?!\w+ing\b|you\b|us\b|it\b)[\w`]", after):
         return None
     if before[-1:] not in ("", " ", "\n", "(") or not re.match(r"[\s.,;:)]|\Z", after):
         return None
-    negated = re.match(r"\s+not\b", after, re.I)
-    if word in _MODALS and negated:
-        edit = Edit(place.end, place.end + negated.end(), "")
-    elif negated or (word in _MODALS and not _takes_not(word, place.text, after)):
+    negation = re.match(r"\s+not\b", after, re.I)
+    if is_modal and negation:
+        edit = Edit(place.end, place.end + negation.end(), "")
+    elif negation or (is_modal and not _can_be_negated(place.text, after)):
         return None
     else:
-        others = [other for other in _OPPOSITES[word] if " " not in other or word in _MODALS]
+        others = [other for other in _OPPOSITES[word] if " " not in other or is_modal]
         others = [other for other in others if other not in (before + after).lower() and _article_fits(other, before)]
         if not others:
             return None
         edit = Edit(place.start, place.end, match_case(draw.choice(others), place.text))
-    evidence = _said_again(unit, place)
+    evidence = _statement_evidence(unit, place)
     return Fault((edit,), evidence=evidence) if evidence else Fault((edit,), recoverable="D")
 
 
-def _takes_not(word: str, form: str, after: str) -> bool:
-    """Whether a modal is followed by the verb that a `not` would negate: no question, no "may have"."""
+def _can_be_negated(modal: str, after: str) -> bool:
+    """Whether a verb that a `not` would negate follows a modal: no question, no "may have"."""
     verb = re.match(r"\s+[a-z]+\b", after)
-    return bool(verb) and not _PRONOUN.match(after) and not (form[0].isupper() and form != form.upper())
+    return bool(verb) and not _PRONOUN.match(after) and not (modal[0].isupper() and modal != modal.upper())
 
 
 def _article_fits(other: str, before: str) -> bool:
-    """Whether the a or an before a place still fits."""
+    """Whether an `a` or `an` at the end of `before` still fits the other word."""
     article = re.search(r"\b(an?)\s+\Z", before, re.I)
     return not article or (other[0] in "aeiou") == (article[1].lower() == "an")
 
 
-def _said_again(unit: Unit, place: Place) -> tuple[int, int] | None:
-    """The same word elsewhere in the unit, before the same word or among two or more of the same words."""
+def _statement_evidence(unit: Unit, place: Place) -> tuple[int, int] | None:
+    """Another use of the word in the unit, before the same word or among at least two of the same words."""
     text, word = unit.doc.text, place.text.lower()
-    near, follows = _around(text, place.start, place.end)
+    words_near, word_after = _surroundings(text, place.start, place.end)
     for start in unit.find_phrase(word):
         end = start + len(word)
         if abs(start - place.start) < 12 or text[end : end + 4].lower() == " not":
             continue
-        other, next_word = _around(text, start, end)
-        shared = (near & other) - {word}
-        if shared and ((follows and follows == next_word) or len(shared) >= 3):
+        other_words_near, other_word_after = _surroundings(text, start, end)
+        shared = (words_near & other_words_near) - {word}
+        if shared and ((word_after and word_after == other_word_after) or len(shared) >= 3):
             return start, end
     return None
 
 
-def _around(text: str, start: int, end: int) -> tuple[set[str], str]:
-    """The longer words near a place, and the word behind it if it is one of them."""
+def _surroundings(text: str, start: int, end: int) -> tuple[set[str], str]:
+    """The longer words near [start, end), and the next word if it is one of them."""
     after = _NEXT_WORD.match(text, end)
     return set(_CONTENT_WORD.findall(text[max(0, start - 50) : end + 50].lower())), after[1] if after else ""
 
 
-def _marked_names(unit: Unit) -> Iterator[tuple[int, int, None]]:
-    """Inline code that is a name which the unit has three times or more."""
+def _repeated_names(unit: Unit) -> Iterator[tuple[int, int, None]]:
+    """Inline code that is a name which occurs at least three times in the unit."""
     text = unit.text
     for span in unit.regions_of("code_span"):
         name = unit.doc.text[span.inner_start : span.inner_end]
@@ -370,51 +350,51 @@ def _marked_names(unit: Unit) -> Iterator[tuple[int, int, None]]:
 
 
 def _other_names(name: str) -> list[str]:
-    """What a writer may call a name by mistake: another style or number, a part left out, or another word for one."""
+    """Names that a writer may confuse with a name: another style or number, a part missing, or another word for one."""
     parts = [part for part in re.split(r"[_-]|(?<=[a-z0-9])(?=[A-Z])", name) if part]
-    found = [name.replace(part, match_case(_SWAPS[part.lower()], part)) for part in parts if part.lower() in _SWAPS]
+    others = [
+        name.replace(part, match_case(_NAME_PARTS[part.lower()][0], part))
+        for part in parts
+        if part.lower() in _NAME_PARTS
+    ]
     if parts and name.endswith(parts[-1]) and parts[0] != "to" and parts[-1].lower() in _NUMBER_FORMS:
         last = _NUMBER_FORMS[parts[-1].lower()][0]
-        found.append(name[: name.rindex(parts[-1])] + match_case(last, parts[-1]))
+        others.append(name[: name.rindex(parts[-1])] + match_case(last, parts[-1]))
     if len(parts) > 1:
         separator = "_" if "_" in name else "-" if "-" in name else ""
-        found.append(separator.join(parts[:-1] if len(parts) > 2 or len(parts[0]) > 4 else parts[1:]))
+        others.append(separator.join(parts[:-1] if len(parts) > 2 or len(parts[0]) > 4 else parts[1:]))
         if name.islower():
-            camel = parts[0] + "".join(part.title() for part in parts[1:])
-            found += [camel, name.replace("_", "-") if "_" in name else name.replace("-", "_")]
+            camel_case = parts[0] + "".join(part.title() for part in parts[1:])
+            others += [camel_case, name.replace("_", "-") if "_" in name else name.replace("-", "_")]
     if re.match(r"[A-Z][a-z]", name):
-        found.append(name[0].lower() + name[1:])
-    return [other for other in found if other != name]
+        others.append(name[0].lower() + name[1:])
+    return [other for other in others if other != name]
 
 
-def _renamed(place: Place, draw: Draw) -> Fault | None:
-    name = place.text
-    others = [other for other in _other_names(name) if len(other) > 2 and other not in place.unit.text]
-    elsewhere = [at for at in place.unit.find_token(name) if at != place.start]
-    # Of most words only the plural is another name, which would be too many of them.
-    if not others or len(elsewhere) < 2 or (len(others) == 1 and draw.chance(0.7)):
+def _rename(place: Place, draw: Draw) -> Fault | None:
+    """Use another name for inline code that the unit mentions at least twice more."""
+    unit, name = place.unit, place.text
+    others = [other for other in _other_names(name) if len(other) > 2 and other not in unit.text]
+    # For most words the plural is the only other name, and there would be too many of these.
+    if not others or len(unit.find_token(name)) < 3 or (len(others) == 1 and draw.chance(0.7)):
         return None
-    nearest = min(elsewhere, key=lambda at: abs(at - place.start))
-    return Fault((Edit(place.start, place.end, draw.choice(others)),), evidence=(nearest, nearest + len(name)))
+    return Fault(
+        (Edit(place.start, place.end, draw.choice(others)),), evidence=nearest_mention(unit, name, place.start)
+    )
 
 
-def _drifting(make: Callable[[str, Place, Draw], str | None]) -> CorruptFunction:
-    """What writes another name for inline code, told where the right one stands elsewhere."""
+def _change_code(change: Callable[[str, Unit, Draw], str | None]) -> CorruptFunction:
+    """A function that changes inline code; the evidence is the nearest mention of the right code in the unit."""
 
-    def what(place: Place, draw: Draw) -> Fault | None:
-        unit, (start, end) = place.unit, place.data
-        name = unit.doc.text[start:end]
-        wrong = make(name, place, draw)
-        if not wrong or wrong == name or "`" in wrong or not wrong.strip():
+    def corrupt(place: Place, draw: Draw) -> Fault | None:
+        wrong = change(place.text, place.unit, draw)
+        if not wrong or wrong == place.text or "`" in wrong or not wrong.strip():
             return None
-        elsewhere = [at for at in unit.find_token(name) if at != start]
-        edit = Edit(start, end, wrong)
-        if not elsewhere:
-            return Fault((edit,), recoverable="D")
-        nearest = min(elsewhere, key=lambda at: abs(at - start))
-        return Fault((edit,), evidence=(nearest, nearest + len(name)))
+        edit = Edit(place.start, place.end, wrong)
+        evidence = nearest_mention(place.unit, place.text, place.start)
+        return Fault((edit,), evidence=evidence) if evidence else Fault((edit,), recoverable="D")
 
-    return what
+    return corrupt
 
 
 _INNER_NAME = re.compile(r"[A-Za-z_]\w{2,}")
@@ -423,16 +403,16 @@ _PIECES = re.compile(
 )
 
 
-def _misspelt(code: str, place: Place, draw: Draw) -> str | None:
+def _misspell_code(code: str, unit: Unit, draw: Draw) -> str | None:
     """`unused_variables` → `unusued_variables`, `WebSocket` → `Websocket`, `crate_type` → `crate-type`."""
     names = [match for match in _INNER_NAME.finditer(code) if len(match[0]) > 4]
     if not names:
         return None
     match = draw.choice(names)
-    return code[: match.start()] + name_slip(match[0], draw) + code[match.end() :]
+    return code[: match.start()] + misspell_name(match[0], draw) + code[match.end() :]
 
 
-def _piece_lost(code: str, place: Place, draw: Draw) -> str | None:
+def _drop_piece(code: str, unit: Unit, draw: Draw) -> str | None:
     """`parse_mod()` → `parse_mod`, `std::Child` → `Child`, `--dry-run` → `dry-run`."""
     pieces = [match.span() for match in _PIECES.finditer(code) if match.end() - match.start() < len(code)]
     if not pieces:
@@ -441,38 +421,35 @@ def _piece_lost(code: str, place: Place, draw: Draw) -> str | None:
     return code[:start] + code[end:]
 
 
-def _piece_added(code: str, place: Place, draw: Draw) -> str | None:
+def _add_piece(code: str, unit: Unit, draw: Draw) -> str | None:
     """`parse_mod` → `parse_mod()`, `css/a` → `/css/a`, `static` → `-static`."""
     if re.fullmatch(r"[a-z_]\w+", code):
-        return (
-            code + draw.choice(("()", "()", ".", "s", ":", "="))
-            if draw.chance(0.7)
-            else draw.choice(("-", "--", ".", "$", "@")) + code
-        )
+        if draw.chance(0.7):
+            return code + draw.choice(("()", "()", ".", "s", ":", "="))
+        return draw.choice(("-", "--", ".", "$", "@")) + code
     return draw.choice(("/", "./", "-", " ", "$ ", "!")) + code if code[0].isalnum() or code[0] in ".-" else None
 
 
-def _another(code: str, place: Place, draw: Draw) -> str | None:
-    """`edx` → `ebx`: the name that the next inline code has."""
-    spans = place.unit.regions_of("code_span")
-    others = [place.unit.doc.text[span.inner_start : span.inner_end] for span in spans]
-    alike = [
+def _use_other_code(code: str, unit: Unit, draw: Draw) -> str | None:
+    """`edx` → `ebx`: other inline code of the unit."""
+    others = [unit.doc.text[span.inner_start : span.inner_end] for span in unit.regions_of("code_span")]
+    similar = [
         other for other in others if other != code and other[:1].isalpha() == code[:1].isalpha() and len(other) < 30
     ]
-    return draw.choice(alike) if alike else None
+    return draw.choice(similar) if similar else None
 
 
-def _another_part(code: str, place: Place, draw: Draw) -> str | None:
+def _change_name_part(code: str, unit: Unit, draw: Draw) -> str | None:
     """`view_names` → `table_views`, `into_iter` → `into_iterator`, `foo` → `bar`."""
     names = list(_INNER_NAME.finditer(code))
     if not names:
         return None
     match = draw.choice(names)
-    wrong = other_part(match[0], draw) or (draw.choice(_STAND_INS) if match[0].islower() else None)
+    wrong = change_part(match[0], draw) or (draw.choice(STAND_INS) if match[0].islower() else None)
     return wrong and code[: match.start()] + wrong + code[match.end() :]
 
 
-def _requoted(code: str, place: Place, draw: Draw) -> str | None:
+def _change_quotes(code: str, unit: Unit, draw: Draw) -> str | None:
     """`gem "x"` → `gem 'x'`, `"true"` → `true`."""
     if code.count('"') == 2:
         return code.replace('"', "'" if draw.chance(0.6) else "")
@@ -481,24 +458,25 @@ def _requoted(code: str, place: Place, draw: Draw) -> str | None:
     return f'"{code}"' if code in ("true", "false") or code.isdigit() else None
 
 
-def _spans(unit: Unit) -> Iterator[tuple[int, int, tuple[int, int]]]:
+def _code_contents(unit: Unit) -> Iterator[tuple[int, int, None]]:
+    """The contents of inline code that stands on one line."""
     for span in unit.regions_of("code_span"):
         if "\n" not in unit.doc.text[span.inner_start : span.inner_end]:
-            yield span.inner_start, span.inner_end, (span.inner_start, span.inner_end)
+            yield span.inner_start, span.inner_end, None
 
 
-_SPANS = places(_spans, needs={"code_span"})
+_CODE = places(_code_contents, needs={"code_span"})
 
 register_degrader(
     "content.identifier_drift",
-    Subtype("renamed", 3, places(_marked_names, needs={"code_span"}), _renamed),
-    Subtype("misspelt", 3, _SPANS, _drifting(_misspelt)),
-    Subtype("piece_lost", 3, _SPANS, _drifting(_piece_lost)),
-    Subtype("piece_added", 1, _SPANS, _drifting(_piece_added)),
-    Subtype("another", 2, _SPANS, _drifting(_another)),
-    Subtype("another_part", 3, _SPANS, _drifting(_another_part)),
-    Subtype("quotes", 1, _SPANS, _drifting(_requoted)),
-    does="calls a thing in inline code by another name, or writes the name wrong",
+    Subtype("renamed", 3, places(_repeated_names, needs={"code_span"}), _rename),
+    Subtype("misspelt", 3, _CODE, _change_code(_misspell_code)),
+    Subtype("piece_lost", 3, _CODE, _change_code(_drop_piece)),
+    Subtype("piece_added", 1, _CODE, _change_code(_add_piece)),
+    Subtype("another", 2, _CODE, _change_code(_use_other_code)),
+    Subtype("another_part", 3, _CODE, _change_code(_change_name_part)),
+    Subtype("quotes", 1, _CODE, _change_code(_change_quotes)),
+    does="gives a name in inline code another form, or misspells it",
     example=(
         "Set `max_size` first. If `max_size` is 0, `max_size` is ignored.",
         "Set `max_size` first. If `max_size` is 0, `maxSize` is ignored.",

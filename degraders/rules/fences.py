@@ -1,4 +1,4 @@
-"""Markup of code blocks: the fence or directive that opens them, its language, the line that closes them."""
+"""Markup of code blocks: the fence or directive that opens them, its language, and the line that closes them."""
 
 from __future__ import annotations
 
@@ -7,37 +7,18 @@ from collections.abc import Iterator
 
 from degraders.draw import Draw
 from degraders.edits import Edit
+from degraders.lexicon import mapping, word_set
 from degraders.registry import Fault, Place, degrader, regions
-from degraders.rules.markup import QUOTE_PREFIX, Option, choose, line_start, margin, next_line, slip
+from degraders.rules.layout import QUOTE_PREFIX, line_start, margin, next_line
+from degraders.rules.names import misspell
+from degraders.rules.options import Option, choose_option
 from degraders.text.document import Region, Unit
 
-_FENCE_LANGUAGE = re.compile(r"(?:[`~]{3,} ?|\.\. (?:code-block|sourcecode|code):: )([A-Za-z][\w+-]*)(?![\w+-])")
+_LANGUAGE = re.compile(r"(?:[`~]{3,} ?|\.\. (?:code-block|sourcecode|code):: )([A-Za-z][\w+-]*)(?![\w+-])")
 _DIRECTIVE = re.compile(r"\.\. ([\w:-]+)::")
-_TOLD_BY_CODE = frozenset(
-    "bash c console cpp css diff django dockerfile go graphql html html+jinja ini java javascript jinja js json json5"
-    " jsx kotlin php pycon py python python3 rb rs ruby rust scss sh shell sql svelte swift toml ts tsx typescript vue"
-    " xml yaml yml zsh".split()
-)
-_TAKEN_FOR = {
-    "bash": ("python", "console", "js", "txt"),
-    "console": ("python", "bash", "text"),
-    "go": ("c", "python", "text"),
-    "html": ("css", "xml", "js", "python"),
-    "javascript": ("json", "java", "python", "bash"),
-    "js": ("json", "java", "html", "bash"),
-    "json": ("yaml", "js", "python", "bash"),
-    "py": ("pyhton", "bash", "js"),
-    "python": ("bash", "console", "json", "text"),
-    "rust": ("c", "toml", "text", "ruby"),
-    "sh": ("python", "json", "yaml"),
-    "shell": ("python", "json", "yaml"),
-    "sql": ("bash", "python", "text"),
-    "text": ("python", "bash", "json"),
-    "toml": ("yaml", "json", "rust", "ini"),
-    "xml": ("html", "json", "yaml"),
-    "yaml": ("json", "bash", "python", "ymal"),
-    "yml": ("json", "bash", "python"),
-}
+_OBVIOUS_LANGUAGES = word_set("languages", "obvious")
+_WRONG_LANGUAGES = mapping("wrong_languages")
+_OTHER_LANGUAGES = ("python", "bash", "text")
 
 
 def _is_fenced(unit: Unit, block: Region) -> bool:
@@ -45,7 +26,7 @@ def _is_fenced(unit: Unit, block: Region) -> bool:
 
 
 def _opening(unit: Unit, block: Region) -> tuple[int, int]:
-    """The lines above the code: the fence, or the directive or paragraph that announces it in reST."""
+    """The lines above the code: the fence, or in reST the directive or paragraph that announces it."""
     text = unit.doc.text
     return line_start(text, block.start), line_start(text, block.inner_start)
 
@@ -62,11 +43,10 @@ def _opening(unit: Unit, block: Region) -> tuple[int, int]:
     weight=0.8,
     english=False,
 )
-def fence_unclosed(place: Place, draw: Draw) -> Fault | None:
+def break_fence(place: Place, draw: Draw) -> Fault | None:
     unit, block, text = place.unit, place.data, place.unit.doc.text
-    first, code = _opening(unit, block)
     if unit.doc.format == "rst":
-        return choose(draw, _announcements_broken(unit, block))
+        return choose_option(draw, _announcement_options(unit, block))
     if not text[block.inner_end : block.end].strip(" \t>"):
         return None
     closing = block.end - len(text[block.inner_end : block.end].lstrip(" \t>"))
@@ -76,12 +56,13 @@ def fence_unclosed(place: Place, draw: Draw) -> Fault | None:
         Option(1, block.start, block.start + 1, ""),
     ]
     if QUOTE_PREFIX.match(margin(unit, block)):
+        first, code = _opening(unit, block)
         options.append(Option(2.5, first, code, ""))
-    return choose(draw, options)
+    return choose_option(draw, options)
 
 
-def _announcements_broken(unit: Unit, block: Region) -> Iterator[Option]:
-    """What goes wrong with `::` and `.. code-block::`."""
+def _announcement_options(unit: Unit, block: Region) -> Iterator[Option]:
+    """Broken forms of `::` and `.. code-block::`."""
     text = unit.doc.text
     directive = _DIRECTIVE.match(text, block.start)
     if not directive:
@@ -102,8 +83,8 @@ def _announcements_broken(unit: Unit, block: Region) -> Iterator[Option]:
 
 @degrader(
     "markup.fence_language",
-    where=regions("code_block", when=lambda unit, block: _language(unit, block)),
-    does="drops or mistakes the language of a code block",
+    where=regions("code_block", when=lambda unit, block: _match_language(unit, block)),
+    does="drops the language of a code block, or writes a wrong one",
     example=("```python\nimport os\n```\n", "```\nimport os\n```\n"),
     recoverable="A",
     severity=1,
@@ -111,27 +92,28 @@ def _announcements_broken(unit: Unit, block: Region) -> Iterator[Option]:
     weight=0.6,
     english=False,
 )
-def fence_language(place: Place, draw: Draw) -> Fault | None:
-    found = _language(place.unit, place.data)
-    if not found:
+def change_language(place: Place, draw: Draw) -> Fault | None:
+    match = _match_language(place.unit, place.data)
+    if not match:
         return None
-    start, end = found.span(1)
-    language, follows = found[1], found.string[end : end + 1]
-    wrong = draw.choice(_TAKEN_FOR.get(language.lower(), ("python", "bash", "text")))
+    start, end = match.span(1)
+    language, next_char = match[1], match.string[end : end + 1]
+    wrong = draw.choice(_WRONG_LANGUAGES.get(language.lower(), _OTHER_LANGUAGES))
     options = [Option(2, start, end, wrong)]
-    slipped = slip(language, draw) if len(language) > 3 else ""
-    if slipped and slipped not in _TOLD_BY_CODE:
-        options.append(Option(2, start, end, slipped))
-    if language.lower() in _TOLD_BY_CODE and follows in "\r\n":
-        gone = start - 1 if found.string[start - 1] == " " else start
-        options.append(Option(5, gone, end, ""))
-    return choose(draw, options)
+    misspelled = misspell(language, draw) if len(language) > 3 else ""
+    if misspelled and misspelled not in _OBVIOUS_LANGUAGES:
+        options.append(Option(2, start, end, misspelled))
+    if language.lower() in _OBVIOUS_LANGUAGES and next_char in "\r\n":
+        with_space = start - 1 if match.string[start - 1] == " " else start
+        options.append(Option(5, with_space, end, ""))
+    return choose_option(draw, options)
 
 
-def _language(unit: Unit, block: Region) -> re.Match[str] | None:
+def _match_language(unit: Unit, block: Region) -> re.Match[str] | None:
+    """The match of a block's language in the lines that open it."""
     start, end = _opening(unit, block)
-    found = _FENCE_LANGUAGE.search(unit.doc.text, start, end)
-    return found if found and found.start() >= block.start else None
+    match = _LANGUAGE.search(unit.doc.text, start, end)
+    return match if match and match.start() >= block.start else None
 
 
 @degrader(
@@ -146,26 +128,24 @@ def _language(unit: Unit, block: Region) -> re.Match[str] | None:
     weight=0.4,
     english=False,
 )
-def fence_stripped(place: Place, draw: Draw) -> Fault | None:
+def strip_fence(place: Place, draw: Draw) -> Fault | None:
     unit, block, text = place.unit, place.data, place.unit.doc.text
     first, code = _opening(unit, block)
-    end = min(next_line(text, block.end), unit.end)
+    before = margin(unit, block)
     if unit.doc.format == "rst":
         if not _DIRECTIVE.match(text, block.start):
             return None
-        code = line_start(text, block.inner_start)
-        return _without_indent(text, block.start, code, block.inner_end, len(margin(unit, block)))
+        return _unindent(text, start=block.start, code=code, end=block.inner_end, depth=len(before))
     if not _is_fenced(unit, block):
-        code = line_start(text, block.inner_start)
-        return None if margin(unit, block).strip(" ") else _without_indent(text, code, code, block.inner_end, 0)
+        return None if before.strip(" ") else _unindent(text, start=code, code=code, end=block.inner_end, depth=0)
     content = text[code : block.inner_end]
-    if not QUOTE_PREFIX.match(margin(unit, block)) or "```" in content or not content.strip(" \t\r\n>"):
+    if not QUOTE_PREFIX.match(before) or "```" in content or not content.strip(" \t\r\n>"):
         return None
-    return Fault((Edit(first, end, content),))
+    return Fault((Edit(first, min(next_line(text, block.end), unit.end), content),))
 
 
-def _without_indent(text: str, start: int, code: int, end: int, depth: int) -> Fault | None:
-    """The lines of [code, end) moved left to `depth`, in place of all from `start`."""
+def _unindent(text: str, *, start: int, code: int, end: int, depth: int) -> Fault | None:
+    """Replace [start, end) by the lines of [code, end), moved left to the column `depth`."""
     lines = text[code:end].splitlines(keepends=True)
     margins = [len(line) - len(line.lstrip(" ")) for line in lines if line.strip()]
     if not margins or min(margins) <= depth:

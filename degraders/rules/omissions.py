@@ -1,4 +1,4 @@
-"""Content: the detail that a text lacks, and that real fixes add: a phrase, an aside, a clause or a sentence."""
+"""Content: missing details, of the kinds that real fixes add: a phrase, an aside, a clause or a sentence."""
 
 from __future__ import annotations
 
@@ -7,50 +7,49 @@ import re
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.registry import Fault, Place, Subtype, pattern, register_degrader
+from degraders.rules.names import first_mention
 from degraders.rules.vocabulary import FUNCTION_WORDS
+from degraders.text.document import Unit
 
 _LAST_OF_SENTENCE = r"(?=[.:;]?(?:\s|\x01|\Z))"
 _WORDS = r"(?:[\w\x00'’/-]+\s){0,6}[\w\x00'’/-]+"
 
 
-def _lost(place: Place, draw: Draw) -> Fault | None:
-    """What the first group of a match shows is gone; nothing in the text tells it."""
+def _drop_group(place: Place, draw: Draw) -> Fault | None:
+    """Remove the first group of a match; class C if the unit mentions its one important word elsewhere."""
     start, end = place.data.span(1)
-    gone = place.unit.doc.text[start:end]
-    if (
-        "\n\n" in gone
-        or gone.count("(") != gone.count(")")
-        or gone.count("`") % 2
-        or gone.count("[") != gone.count("]")
-    ):
+    removed = place.unit.doc.text[start:end]
+    if "\n\n" in removed or removed.count("[") != removed.count("]") or not _is_balanced(removed):
         return None
     edit = Edit(start, end, "")
-    evidence = _told(place, gone, start, end)
-    return Fault((edit,), "C", evidence) if evidence else Fault((edit,))
+    evidence = _evidence(place.unit, removed, start, end)
+    return Fault((edit,), recoverable="C", evidence=evidence) if evidence else Fault((edit,))
 
 
-def _told(place: Place, gone: str, start: int, end: int) -> tuple[int, int] | None:
-    """Where the one word that matters in a short phrase stands elsewhere in the unit."""
-    telling = {word for word in re.findall(r"[A-Za-z]{4,}", gone) if word.lower() not in FUNCTION_WORDS}
-    if len(telling) != 1 or len(gone.split()) > 4:
-        return None
-    word = telling.pop()
-    found = next((at for at in place.unit.find_token(word) if not start <= at < end), None)
-    return None if found is None else (found, found + len(word))
-
-
-def _sentence_lost(place: Place, draw: Draw) -> Fault | None:
-    """A sentence between others, or the last of a paragraph, gone."""
+def _drop_sentence(place: Place, draw: Draw) -> Fault | None:
+    """Remove the sentence in the first group of a match."""
     start, end = place.data.span(1)
-    gone = place.unit.doc.text[start:end]
-    if not 4 <= len(gone.split()) <= 45 or gone.count("`") % 2 or gone.count("(") != gone.count(")"):
+    removed = place.unit.doc.text[start:end]
+    if not 4 <= len(removed.split()) <= 45 or not _is_balanced(removed):
         return None
     return Fault((Edit(start, end, ""),))
 
 
+def _is_balanced(text: str) -> bool:
+    return text.count("(") == text.count(")") and text.count("`") % 2 == 0
+
+
+def _evidence(unit: Unit, removed: str, start: int, end: int) -> tuple[int, int] | None:
+    """Another mention in the unit of the only word of a short phrase that matters."""
+    important = {word for word in re.findall(r"[A-Za-z]{4,}", removed) if word.lower() not in FUNCTION_WORDS}
+    if len(important) != 1 or len(removed.split()) > 4:
+        return None
+    return first_mention(unit, important.pop(), start, end)
+
+
 register_degrader(
     "content.detail_lost",
-    Subtype("aside", 3, pattern(r"[\w\x00]( \([^()\x01]{4,90}\))(?=[ .,;:\n])"), _lost, "C"),
+    Subtype("aside", 3, pattern(r"[\w\x00]( \([^()\x01]{4,90}\))(?=[ .,;:\n])"), _drop_group, recoverable="C"),
     Subtype(
         "clause",
         3,
@@ -58,7 +57,7 @@ register_degrader(
             r"[\w\x00)](, (?:if|when|which|where|so|but|except|unless|e\.g\.|such as|including|i\.e\.|like|as|since"
             r"|with)\b[^.;:()\x01]{4,120})(?=[.;:](?:\s|\x01))"
         ),
-        _lost,
+        _drop_group,
     ),
     Subtype(
         "phrase",
@@ -67,8 +66,8 @@ register_degrader(
             rf"[a-z\x00)]( (?:of|in|for|from|to|with|by|on|at|as|using|via|into|within|inside|after|before|during"
             rf"|under) (?:the|a|an|your|this|its|each|these|any|\x00+)\s?{_WORDS}){_LAST_OF_SENTENCE}"
         ),
-        _lost,
-        "C",
+        _drop_group,
+        recoverable="C",
     ),
     Subtype(
         "phrase_inside",
@@ -77,15 +76,18 @@ register_degrader(
             r"[a-z\x00)]( (?:of|in|for|from|with|by|on|using|within) (?:the|a|an|your|this|its|each) [\w\x00'’-]+)"
             r"(?= (?:is|are|can|will|must|should|has|have|and|to|by|when|if|in|with|for)\b)"
         ),
-        _lost,
-        "C",
+        _drop_group,
+        recoverable="C",
     ),
     Subtype(
-        "also", 2, pattern(r"[\w\x00)]((?:,| and| or) (?:[\w\x00'’-]+ ){0,4}[\w\x00'’-]+)(?=[.,;:](?:\s|\x01))"), _lost
+        "also",
+        2,
+        pattern(r"[\w\x00)]((?:,| and| or) (?:[\w\x00'’-]+ ){0,4}[\w\x00'’-]+)(?=[.,;:](?:\s|\x01))"),
+        _drop_group,
     ),
-    Subtype("sentence", 5, pattern(r"[.!?]((?: |\n)[A-Z][^.!?\x01]{15,260}[.!?])(?=\s|\x01|\Z)"), _sentence_lost),
-    Subtype("first_sentence", 2, pattern(r"(?<=\x01)([A-Z][^.!?\x01]{15,260}[.!?](?: |\n))(?=[A-Z])"), _sentence_lost),
-    does="lacks a detail that the reader needs: an aside, a condition, a clause, a sentence",
+    Subtype("sentence", 5, pattern(r"[.!?]((?: |\n)[A-Z][^.!?\x01]{15,260}[.!?])(?=\s|\x01|\Z)"), _drop_sentence),
+    Subtype("first_sentence", 2, pattern(r"(?<=\x01)([A-Z][^.!?\x01]{15,260}[.!?](?: |\n))(?=[A-Z])"), _drop_sentence),
+    does="leaves out a detail that the reader needs: an aside, a condition, a clause or a sentence",
     example=("Run it, unless you have no network. It starts.", "Run it. It starts."),
     recoverable="D",
     severity=2,

@@ -532,17 +532,15 @@ def write_profile(options: Options, pairs_path: Path) -> None:
     figure = options.output.with_suffix(".png")
     for path in (options.output, *([figure] if options.report else [])):
         files.refuse_existing(path, force=options.force)
-    reads = calibrate.read_fixes(pairs.read_pairs(pairs_path))
-    profile = calibrate.calibrate_profile(reads, origin=calibrate.describe_origin(reads, pairs_path.name))
+    annotated = calibrate.annotate_pairs(pairs.read_pairs(pairs_path))
+    profile = calibrate.calibrate_profile(annotated, origin=calibrate.describe_origin(annotated, pairs_path.name))
     if options.report:
-        real, made = (
-            compare.measure_distributions(calibrate.real_texts(reads)),
-            compare.measure_distributions(calibrate.degrade_pairs(reads, profile)),
-        )
-        print(compare.comparison_table(real, made) + "\n")
-        compare.plot_comparison(figure, real, made)
+        real = compare.measure_distributions(calibrate.real_texts(annotated))
+        generated = compare.measure_distributions(calibrate.generate_texts(annotated, profile))
+        print(compare.comparison_table(real, generated) + "\n")
+        compare.plot_comparison(figure, real, generated)
     files.write_text(options.output, profile.to_json().decode())
-    print(f"{len(reads):,} pairs with {sum(len(read.fixes) for read in reads):,} errors: {options.output}")
+    print(f"{len(annotated):,} pairs with {sum(len(item.fixes) for item in annotated):,} errors: {options.output}")
 
 
 def format_degraders() -> str:

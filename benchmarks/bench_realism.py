@@ -43,7 +43,7 @@ from degraders.realism.compare import AnnotatedText
 from degraders.realism.fixes import Fix, find_fixes
 
 Features: TypeAlias = dict[str, float]
-Peer: TypeAlias = Callable[[Sequence[calibrate.FixedPair]], list[AnnotatedText]]
+Peer: TypeAlias = Callable[[Sequence[calibrate.AnnotatedPair]], list[AnnotatedText]]
 
 ERRORS_PER_TEXT, MAX_ERRORS, MIN_SAMPLE = 3, 4000, 60
 
@@ -63,13 +63,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = cli.parse_options(build_parser(), argv, Options)
     real_pairs = list(pairs.read_pairs(options.pairs))
     tuning, held_out = ([], real_pairs) if options.profile else halve_by_owner(real_pairs, lambda pair: pair.group)
-    fixed = calibrate.read_fixes(held_out)
+    fixed = calibrate.annotate_pairs(held_out)
     projects = len({pair.pair.group for pair in fixed})
     print(f"{len(tuning)} pairs to calibrate on, {len(fixed)} of {projects} other projects to compare with")
     if options.profile:
         profile = profiles.read_profile(options.profile)
     else:
-        profile = calibrate.calibrate_profile(calibrate.read_fixes(tuning), origin="one half of the projects")
+        profile = calibrate.calibrate_profile(calibrate.annotate_pairs(tuning), origin="one half of the projects")
     for lossy, title in ((True, "all errors"), (False, "errors that the text alone can repair")):
         print_comparison(
             fixed,
@@ -94,7 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def print_comparison(
-    fixed: Sequence[calibrate.FixedPair],
+    fixed: Sequence[calibrate.AnnotatedPair],
     profile: profiles.Profile,
     *,
     lossy: bool,
@@ -105,7 +105,7 @@ def print_comparison(
     """Print the figures of this project, of the peers and of real against real errors, a column each."""
     categories = None if lossy else compare.TEXT_REPAIRABLE
     real = select_categories(calibrate.real_texts(fixed), categories)
-    ours = select_categories(calibrate.degrade_pairs(fixed, profile, allow_lossy=lossy), categories)
+    ours = select_categories(calibrate.generate_texts(fixed, profile, allow_lossy=lossy), categories)
     columns = {"ours": figures(real, ours), "real": real_against_real(real)}
     columns |= {name: figures(real, select_categories(peer(fixed), categories)) for name, peer in peers.items()}
     counts = [sum(len(text.fixes) for text in texts) for texts in (ours, real)]
@@ -261,18 +261,20 @@ def load_peers(textattack: str | None, files: Sequence[Path]) -> dict[str, Peer]
     return peers | {path.stem[:11]: lambda fixed, path=path: read_generated(path, fixed) for path in files}
 
 
-def read_generated(path: Path, fixed: Sequence[calibrate.FixedPair]) -> list[AnnotatedText]:
+def read_generated(path: Path, fixed: Sequence[calibrate.AnnotatedPair]) -> list[AnnotatedText]:
     """The pairs of a file that are not identical, with their errors named as those of the real pairs."""
-    words = calibrate.known_words(good_texts(fixed))
+    words = calibrate.repeated_words(good_texts(fixed))
     return [
-        AnnotatedText(pair.bad, find_fixes(pair.bad, pair.good, format=pair.format, known=words), pair.group or pair.id)
+        AnnotatedText(
+            pair.bad, find_fixes(pair.bad, pair.good, format=pair.format, vocabulary=words), pair.group or pair.id
+        )
         for pair in pairs.read_pairs(path)
         if not pair.identity
     ]
 
 
 def degrade_longest_line(
-    fixed: Sequence[calibrate.FixedPair], degrade: Callable[[Sequence[str]], list[str]]
+    fixed: Sequence[calibrate.AnnotatedPair], degrade: Callable[[Sequence[str]], list[str]]
 ) -> list[AnnotatedText]:
     """The good sides with their longest line degraded. A line at a time, because these tools lose line ends, which
     would give them away at once."""
@@ -282,7 +284,7 @@ def degrade_longest_line(
     return annotate(fixed, bad)
 
 
-def good_texts(fixed: Sequence[calibrate.FixedPair]) -> list[str]:
+def good_texts(fixed: Sequence[calibrate.AnnotatedPair]) -> list[str]:
     return [pair.pair.good for pair in fixed]
 
 
@@ -298,11 +300,13 @@ def run_textattack(python: str, texts: Sequence[str]) -> list[str]:
     return [answer[0][1] if answer else text for text, answer in zip(texts, answers, strict=True)]
 
 
-def annotate(fixed: Sequence[calibrate.FixedPair], bad: Sequence[str]) -> list[AnnotatedText]:
+def annotate(fixed: Sequence[calibrate.AnnotatedPair], bad: Sequence[str]) -> list[AnnotatedText]:
     """Another tool's bad texts with their errors named as those of the real pairs."""
-    words = calibrate.known_words(good_texts(fixed))
+    words = calibrate.repeated_words(good_texts(fixed))
     return [
-        AnnotatedText(text, find_fixes(text, pair.pair.good, format=pair.pair.format, known=words), pair.pair.group)
+        AnnotatedText(
+            text, find_fixes(text, pair.pair.good, format=pair.pair.format, vocabulary=words), pair.pair.group
+        )
         for pair, text in zip(fixed, bad, strict=True)
     ]
 

@@ -1,4 +1,4 @@
-"""Real errors read and made ones fitted to them: fixes and their names, profiles, calibration, distances."""
+"""Real errors and generated errors that resemble them: fixes and their names, profiles, calibration, distances."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import data_prep
 from degraders import profiles
 from degraders.catalogue import all_degraders, select
 from degraders.dataset.pairs import Pair
+from degraders.edits import restore
 from degraders.engine import Degradation, ErrorCounts, Plan
 from degraders.errors import UserError
 from degraders.realism import calibrate, compare
@@ -23,13 +24,8 @@ from degraders.realism.positions import POSITIONS
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_docs"
 
 
-def mended(bad: str, found: list[Fix]) -> str:
-    out: list[str] = []
-    at = 0
-    for fix in found:
-        out += bad[at : fix.start], fix.good
-        at = fix.end
-    return "".join([*out, bad[at:]])
+def apply_fixes(bad: str, fixes: list[Fix]) -> str:
+    return restore(bad, [(fix.start, fix.end, fix.good) for fix in fixes])
 
 
 texts = st.lists(st.sampled_from("the file a of runs it `x` [a](b) # - \n , . word 7".split(" ")), max_size=25)
@@ -38,12 +34,12 @@ texts = st.lists(st.sampled_from("the file a of runs it `x` [a](b) # - \n , . wo
 @settings(max_examples=200, deadline=None)
 @given(bad=texts, good=texts)
 def test_fixes_turn_the_bad_text_into_the_good_one(bad: list[str], good: list[str]) -> None:
-    """All but white space, of which a line may break elsewhere."""
-    was, now = " ".join(bad), " ".join(good)
-    found = find_fixes(was, now)
-    assert mended(was, found).split() == now.split()
-    assert all(was[fix.start : fix.end] == fix.bad and fix.position in POSITIONS for fix in found)
-    assert all(left.end <= right.start for left, right in zip(found, found[1:], strict=False))
+    """Except for white space, because line breaks may move."""
+    bad_text, good_text = " ".join(bad), " ".join(good)
+    fixes = find_fixes(bad_text, good_text)
+    assert apply_fixes(bad_text, fixes).split() == good_text.split()
+    assert all(bad_text[fix.start : fix.end] == fix.bad and fix.position in POSITIONS for fix in fixes)
+    assert all(left.end <= right.start for left, right in zip(fixes, fixes[1:], strict=False))
 
 
 @pytest.mark.parametrize(
@@ -69,59 +65,59 @@ def test_fixes_turn_the_bad_text_into_the_good_one(bad: list[str], good: list[st
         ("A naÃ¯ve check.", "A naïve check.", "encoding.mojibake/bytes"),
     ],
 )
-def test_a_fix_is_named_by_what_went_wrong(bad: str, good: str, kind: str) -> None:
+def test_a_fix_is_named_after_the_problem(bad: str, good: str, kind: str) -> None:
     assert [fix.kind for fix in find_fixes(bad, good)] == [kind]
 
 
-def test_lines_wrapped_elsewhere_are_no_fix() -> None:
+def test_moved_line_breaks_are_no_fix() -> None:
     assert find_fixes("One two\nthree four.", "One two three\nfour.") == []
     assert find_fixes("```\na b\n```\n", "```\na\nb\n```\n") != []
 
 
 def pairs_of(name: str, count: int) -> list[Pair]:
-    """Pairs whose errors one degrader made, of the sample documents' paragraphs."""
-    found: list[Pair] = []
+    """Paragraphs of the sample documents with errors of one degrader."""
+    pairs: list[Pair] = []
     plan = Plan(select([name]), seed=5, severity=1.0, identity_rate=0.0, allow_lossy=True)
     for path in sorted(SAMPLES.rglob("*.md")):
         for text in path.read_text(encoding="utf-8").split("\n\n"):
-            source = Pair(f"{path.name}:{len(found)}", "", "markdown", text, text, (), group=path.name)
+            source = Pair(f"{path.name}:{len(pairs)}", "", "markdown", text, text, (), group=path.name)
             unit = calibrate.unit_of_pair(source)
             variant = Degradation(unit, plan).variant(0) if len(text.split()) > 8 else None
             if variant:
-                found.append(Pair(source.id, "", "markdown", variant.bad, text, (), group=path.name))
-    return found[:count]
+                pairs.append(Pair(source.id, "", "markdown", variant.bad, text, (), group=path.name))
+    return pairs[:count]
 
 
-def test_a_calibration_makes_what_it_was_shown() -> None:
-    reads = calibrate.read_fixes(pairs_of("spelling.typo", 60))
-    profile = calibrate.calibrate_profile(reads, origin="a test")
-    assert profile == calibrate.calibrate_profile(reads, origin="a test")
-    made = compare.measure_distributions(calibrate.degrade_pairs(reads, profile))["category"]
-    assert made["spelling"] / made.total() > 0.8
+def test_a_calibrated_profile_generates_the_errors_of_its_pairs() -> None:
+    annotated = calibrate.annotate_pairs(pairs_of("spelling.typo", 60))
+    profile = calibrate.calibrate_profile(annotated, origin="a test")
+    assert profile == calibrate.calibrate_profile(annotated, origin="a test")
+    categories = compare.measure_distributions(calibrate.generate_texts(annotated, profile))["category"]
+    assert categories["spelling"] / categories.total() > 0.8
     assert "content.drop_unit" not in dict(profile.weights)
 
 
 def test_too_few_pairs_are_refused() -> None:
-    with pytest.raises(UserError, match="needs 50"):
-        calibrate.read_fixes(pairs_of("spelling.typo", 10))
+    with pytest.raises(UserError, match="needs at least 50"):
+        calibrate.annotate_pairs(pairs_of("spelling.typo", 10))
 
 
-def test_a_profile_comes_back_as_it_was_written(tmp_path: Path) -> None:
+def test_a_profile_can_be_written_and_read(tmp_path: Path) -> None:
     path = tmp_path / "profile.json"
     path.write_bytes(profiles.builtin_profile().to_json())
-    again, default = profiles.read_profile(path), profiles.builtin_profile()
-    assert (again.weights, again.sizes, again.repeat_rate) == (default.weights, default.sizes, default.repeat_rate)
-    for one, other in zip(again.counts, default.counts, strict=True):
-        assert one.chars == other.chars
-        assert one.shares == pytest.approx(other.shares, abs=1e-3)
+    copy, default = profiles.read_profile(path), profiles.builtin_profile()
+    assert (copy.weights, copy.sizes, copy.repeat_rate) == (default.weights, default.sizes, default.repeat_rate)
+    for read, written in zip(copy.counts, default.counts, strict=True):
+        assert read.chars == written.chars
+        assert read.shares == pytest.approx(written.shares, abs=1e-3)
 
 
-def test_there_is_a_profile_of_what_the_text_can_repair(tmp_path: Path) -> None:
+def test_there_is_a_profile_of_errors_that_the_text_alone_can_repair(tmp_path: Path) -> None:
     repairable = profiles.read_profile(Path("repairable"))
     assert repairable == profiles.builtin_profile("repairable") != profiles.builtin_profile()
-    made = tmp_path / "made.jsonl"
-    assert data_prep.main(["--input", str(SAMPLES), "--output", str(made), "--profile", "repairable"]) == 0
-    assert made.stat().st_size
+    output = tmp_path / "d.jsonl"
+    assert data_prep.main(["--input", str(SAMPLES), "--output", str(output), "--profile", "repairable"]) == 0
+    assert output.stat().st_size
 
 
 @pytest.mark.parametrize(
@@ -138,31 +134,31 @@ def test_there_is_a_profile_of_what_the_text_can_repair(tmp_path: Path) -> None:
         json.dumps(json.loads(profiles.builtin_profile().to_json()) | {"again": 2}),
     ],
 )
-def test_what_is_no_profile_is_refused(tmp_path: Path, content: str) -> None:
+def test_an_invalid_profile_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "profile.json"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=r"profile\.json"):
         profiles.read_profile(path)
 
 
-def test_what_is_off_fires_only_if_asked_for() -> None:
+def test_a_disabled_degrader_acts_only_if_it_is_requested() -> None:
     profile = profiles.Profile((("spelling.typo", 2.0),), (ErrorCounts.from_shares(2000, (1.0,)),), 0.0, (500,))
-    chosen = select(["spelling"])
-    assert [item.key for item in profile.weighted_degraders(chosen, keep_disabled=False)] == ["spelling.typo"]
-    asked = {item.key: item.weight for item in profile.weighted_degraders(chosen, keep_disabled=True)}
-    assert asked.keys() == {item.name for item in chosen}
-    assert asked["spelling.typo"] == 2.0
-    assert asked["spelling.confusable"] == all_degraders()["spelling.confusable"].weight
+    requested = select(["spelling"])
+    assert [item.key for item in profile.weighted_degraders(requested, keep_disabled=False)] == ["spelling.typo"]
+    weights = {item.key: item.weight for item in profile.weighted_degraders(requested, keep_disabled=True)}
+    assert weights.keys() == {item.name for item in requested}
+    assert weights["spelling.typo"] == 2.0
+    assert weights["spelling.confusable"] == all_degraders()["spelling.confusable"].weight
 
 
 counters = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 9), min_size=1).map(Counter)
 
 
 @given(counters, counters)
-def test_distances_are_symmetric_and_within_bounds(one: Counter[str], other: Counter[str]) -> None:
-    assert compare.distance(one, one) == 0
-    assert compare.distance(one, other) == pytest.approx(compare.distance(other, one))
-    assert 0 <= compare.distance(one, other) <= 1
+def test_distances_are_symmetric_and_between_0_and_1(left: Counter[str], right: Counter[str]) -> None:
+    assert compare.distance(left, left) == 0
+    assert compare.distance(left, right) == pytest.approx(compare.distance(right, left))
+    assert 0 <= compare.distance(left, right) <= 1
     assert compare.distance(Counter(a=1), Counter(b=1)) == 1
 
 
@@ -172,18 +168,18 @@ def write_pairs(path: Path, count: int = 60) -> Path:
     return path
 
 
-def test_calibrate_writes_a_profile_that_prepare_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_calibrate_writes_a_profile_that_data_prep_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
     pairs, profile = write_pairs(tmp_path / "pairs.jsonl"), tmp_path / "profile.json"
     assert data_prep.main(["--calibrate", str(pairs), "--output", str(profile), "--report"]) == 0
     assert "distribution" in capsys.readouterr().out
     assert (tmp_path / "profile.png").read_bytes().startswith(b"\x89PNG")
-    made = tmp_path / "d.jsonl"
-    assert data_prep.main(["--input", str(SAMPLES), "--output", str(made), "--profile", str(profile)]) == 0
-    labels = Counter(span["label"] for line in made.open(encoding="utf-8") for span in json.loads(line)["spans"])
+    output = tmp_path / "d.jsonl"
+    assert data_prep.main(["--input", str(SAMPLES), "--output", str(output), "--profile", str(profile)]) == 0
+    labels = Counter(span["label"] for line in output.open(encoding="utf-8") for span in json.loads(line)["spans"])
     spelling = sum(count for label, count in labels.items() if label.startswith("spelling."))
     assert spelling > 0.7 * labels.total()
-    assert data_prep.main(["--calibrate", str(pairs), "--output", str(profile)]) == 1, "it exists"
+    assert data_prep.main(["--calibrate", str(pairs), "--output", str(profile)]) == 1, "the profile exists"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +190,7 @@ def test_calibrate_writes_a_profile_that_prepare_reads(tmp_path: Path, capsys: p
         ["--report", "--input", "docs"],
     ],
 )
-def test_what_does_not_go_together_is_wrong_usage(arguments: list[str]) -> None:
+def test_contradictory_options_are_wrong_usage(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as error:
         data_prep.main(arguments)
     assert error.value.code == 2

@@ -1,21 +1,27 @@
-"""The fixes between a bad text and its good one: aligned, merged and named."""
+"""The fixes between a bad text and its good text: aligned, merged and named, as ERRANT does for learners' errors.
+
+The steps are those of ERRANT (Bryant et al. 2017, "Automatic Annotation and Evaluation of Error Types for Grammatical
+Error Correction"): `alignment`, `merging`, and `naming` instead of its classification. Real fixes and generated errors
+are read by the same code from their two texts alone, so that they can be compared; recorded spans are not used.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Container
 from typing import NamedTuple
 
-from degraders.realism.alignment import align_gaps
-from degraders.realism.merging import merge_gaps, split_similar_words
-from degraders.realism.naming import ChangeNamer
+from degraders.realism.alignment import find_differences
+from degraders.realism.merging import merge_differences, split_similar_words
+from degraders.realism.naming import FixNamer
 from degraders.realism.positions import Positions
 from degraders.text.parse import parse
 
 
 class Fix(NamedTuple):
-    """One edit: [start, end) of the bad text becomes [good_start, good_end) of the good one.
+    """One edit: [start, end) of the bad text becomes [good_start, good_end) of the good text.
 
-    `kind` names the problem and its detail, `position` is one of `POSITIONS`.
+    `kind` is the name `family.problem/detail`, whether or not a degrader has that name; `position` is one of
+    `positions.POSITIONS`.
     """
 
     start: int
@@ -29,18 +35,20 @@ class Fix(NamedTuple):
 
     @property
     def problem(self) -> str:
+        """The name without the detail: `family.problem`."""
         return self.kind.partition("/")[0]
 
 
-def find_fixes(bad: str, good: str, *, format: str = "markdown", known: Container[str] = ()) -> list[Fix]:
-    """The edits that turn the bad text into the good one, in order and named; re-wrapped lines are none.
+def find_fixes(bad: str, good: str, *, format: str = "markdown", vocabulary: Container[str] = ()) -> list[Fix]:
+    """The edits that turn the bad text into the good text, in order and named; line breaks that moved are no edits.
 
-    `known` are words (lower case) that count as spelt right besides those of the word lists.
+    `vocabulary` holds words (lower case) that count as spelt correctly, in addition to those of the word lists.
     """
-    good_text = Positions(parse(good, format=format))
-    bad_text = Positions(parse(bad, format=format))
-    found = []
-    for gap in split_similar_words(bad, good, merge_gaps(bad, good, align_gaps(bad, good, good_text))):
-        reader = ChangeNamer(bad, good, gap, good_text, bad_text, known)
-        found.append(Fix(*gap, reader.bad, reader.good, reader.kind(), reader.position))
-    return found
+    good_positions = Positions(parse(good, format=format))
+    bad_positions = Positions(parse(bad, format=format))
+    differences = merge_differences(bad, good, find_differences(bad, good, good_positions))
+    fixes = []
+    for difference in split_similar_words(bad, good, differences):
+        namer = FixNamer(bad, good, difference, bad_positions, good_positions, vocabulary)
+        fixes.append(Fix(*difference, namer.bad, namer.good, namer.kind(), namer.position))
+    return fixes

@@ -1,37 +1,42 @@
-"""Differences that are one change are merged; those that are several are divided."""
+"""Differences that are one fix are merged; a difference of several similar words is split into one fix per word."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from degraders.realism.alignment import Gap
-from degraders.realism.words import SMALL, WORD, letters, normalise, similarity
+from degraders.realism.alignment import Difference
+from degraders.realism.words import BLANK_LINE, FUNCTION_WORDS, WORD, letters, normalise, similarity
 
-BLANK_LINE = re.compile(r"\n[ \t]*\n")
-
-
-def merge_gaps(bad: str, good: str, gaps: Sequence[Gap]) -> list[Gap]:
-    """Gaps that are one change: the two marks of a pair, and pieces of a rewording with few words between them."""
-    found: list[Gap] = []
-    for gap in gaps:
-        while found and _is_one_change(bad, good, found[-1], gap):
-            last = found.pop()
-            gap = Gap(last.start, gap.end, last.good_start, gap.good_end)
-        found.append(gap)
-    return found
+_OPENING_MARKS = frozenset(("`", "``", "*", "**", "_", "__", '"', "“", "'", "‘", "[", "(", "~~"))
+_CLOSING_MARKS = frozenset(("`", "``", "*", "**", "_", "__", '"', "”", "'", "’", "]", ")", "~~"))
 
 
-def _is_one_change(bad: str, good: str, first: Gap, second: Gap) -> bool:
+def merge_differences(bad: str, good: str, differences: Sequence[Difference]) -> list[Difference]:
+    """The differences, merged if they are one fix: the two marks around a text, or the parts of a rewording that are
+    separated by few words."""
+    merged: list[Difference] = []
+    for difference in differences:
+        while merged and _is_one_fix(bad, good, merged[-1], difference):
+            last = merged.pop()
+            difference = Difference(last.start, difference.end, last.good_start, difference.good_end)
+        merged.append(difference)
+    return merged
+
+
+def _is_one_fix(bad: str, good: str, first: Difference, second: Difference) -> bool:
     between = bad[first.end : second.start]
     if BLANK_LINE.search(between):
         return False
-    sides = [(bad[gap.start : gap.end].strip(), good[gap.good_start : gap.good_end].strip()) for gap in (first, second)]
+    sides = [
+        (bad[difference.start : difference.end].strip(), good[difference.good_start : difference.good_end].strip())
+        for difference in (first, second)
+    ]
     if _is_pair_of_marks(*sides) and len(between) <= 80:
         return True
     small = [_is_small(*side) for side in sides]
     words = len(WORD.findall(between))
-    sizes = [max(len(was), len(now)) for was, now in sides]
+    sizes = [max(map(len, side)) for side in sides]
     if all(small):
         return False
     if any(small):
@@ -39,47 +44,48 @@ def _is_one_change(bad: str, good: str, first: Gap, second: Gap) -> bool:
     return words <= 3 and len(between) <= min(sizes)
 
 
-_OPENING, _CLOSING = (
-    frozenset(("`", "``", "*", "**", "_", "__", '"', "“", "'", "‘", "[", "(", "~~")),
-    frozenset(("`", "``", "*", "**", "_", "__", '"', "”", "'", "’", "]", ")", "~~")),
-)
-
-
 def _is_pair_of_marks(first: tuple[str, str], second: tuple[str, str]) -> bool:
-    """Whether two changes are those of the marks around one text."""
-    opening = all(side == "" or side in _OPENING for side in first) and any(first)
-    closing = all(side == "" or side in _CLOSING or side.startswith("](") for side in second) and any(second)
+    """Whether two differences, each (bad, good), are the opening and the closing mark around a text."""
+    opening = all(side == "" or side in _OPENING_MARKS for side in first) and any(first)
+    closing = all(side == "" or side in _CLOSING_MARKS or side.startswith("](") for side in second) and any(second)
     return opening and closing and bool(first[0]) == bool(second[0]) and bool(first[1]) == bool(second[1])
 
 
-def _is_small(was: str, now: str) -> bool:
-    """Whether a change stands for itself: one word that is like the other, one small word, marks alone."""
-    old, new = WORD.findall(was), WORD.findall(now)
-    if letters(was) == letters(now):
+def _is_small(bad: str, good: str) -> bool:
+    """Whether a difference is a fix of its own: one word became a similar word, one function word changed, or only
+    marks changed."""
+    bad_words, good_words = WORD.findall(bad), WORD.findall(good)
+    if letters(bad) == letters(good):
         return True
-    if len(old) == len(new) == 1:
-        return similarity(old[0], new[0]) >= 0.5 or (normalise(old[0]) in SMALL and normalise(new[0]) in SMALL)
-    return len(old) + len(new) == 1 and normalise((old + new)[0]) in SMALL
+    if len(bad_words) == len(good_words) == 1:
+        [old], [new] = bad_words, good_words
+        return similarity(old, new) >= 0.5 or (normalise(old) in FUNCTION_WORDS and normalise(new) in FUNCTION_WORDS)
+    return len(bad_words) + len(good_words) == 1 and normalise((bad_words + good_words)[0]) in FUNCTION_WORDS
 
 
-def split_similar_words(bad: str, good: str, gaps: Sequence[Gap]) -> list[Gap]:
-    """Gaps whose words are one by one like each other, divided into these."""
-    found: list[Gap] = []
-    for gap in gaps:
-        left = [m.span() for m in re.finditer(r"\S+", bad[gap.start : gap.end])]
-        right = [m.span() for m in re.finditer(r"\S+", good[gap.good_start : gap.good_end])]
-        parts = [
-            Gap(gap.start + a, gap.start + b, gap.good_start + c, gap.good_start + d)
-            for (a, b), (c, d) in zip(left, right, strict=False)
-        ]
-        changed = [part for part in parts if bad[part.start : part.end] != good[part.good_start : part.good_end]]
-        same = letters(bad[gap.start : gap.end]) == letters(good[gap.good_start : gap.good_end])
-        alike = (
-            len(left) == len(right) > 1
-            and not same
-            and all(
-                similarity(bad[part.start : part.end], good[part.good_start : part.good_end]) >= 0.6 for part in changed
-            )
+def split_similar_words(bad: str, good: str, differences: Sequence[Difference]) -> list[Difference]:
+    """The differences; those with equally many words on both sides, each similar to its counterpart, split by word."""
+    split: list[Difference] = []
+    for difference in differences:
+        changed = _changed_words(bad, good, difference)
+        is_similar = changed and all(
+            similarity(bad[word.start : word.end], good[word.good_start : word.good_end]) >= 0.6 for word in changed
         )
-        found += changed if alike else [gap]
-    return found
+        split += changed if is_similar else [difference]
+    return split
+
+
+def _changed_words(bad: str, good: str, difference: Difference) -> list[Difference]:
+    """The differences of the single words; empty if there are not as many words, and at least two, on both sides, or if
+    only marks differ."""
+    start, end, good_start, good_end = difference
+    bad_part, good_part = bad[start:end], good[good_start:good_end]
+    bad_spans = [match.span() for match in re.finditer(r"\S+", bad_part)]
+    good_spans = [match.span() for match in re.finditer(r"\S+", good_part)]
+    if len(bad_spans) != len(good_spans) or len(bad_spans) < 2 or letters(bad_part) == letters(good_part):
+        return []
+    return [
+        Difference(start + a, start + b, good_start + c, good_start + d)
+        for (a, b), (c, d) in zip(bad_spans, good_spans, strict=True)
+        if bad_part[a:b] != good_part[c:d]
+    ]

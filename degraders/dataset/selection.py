@@ -29,6 +29,11 @@ class PairSelection:
     basis: str
     unused: Counter[str]
 
+    def __post_init__(self) -> None:
+        used = len(self.train) + len(self.validation)
+        if used + self.unused.total() != self.read:
+            raise ValueError(f"{self.read} pairs were read, {used} are used, {self.unused.total()} are not")
+
 
 def select_pairs(
     pairs: Iterable[Pair],

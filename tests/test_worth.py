@@ -296,13 +296,13 @@ def test_a_row_is_the_mean_of_its_seeds() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=20), st.data())
 def test_a_difference_compares_the_same_texts(counts: list[tuple[float, float, float]], data: st.DataObject) -> None:
-    assert tables.f_half_difference([counts], [counts, counts]) == (0.0, 0.0, 0.0)
+    assert tables.f05_difference([counts], [counts, counts]) == (0.0, 0.0, 0.0)
     other = data.draw(st.permutations(counts))
-    ahead, behind = tables.f_half_difference([counts], [other]), tables.f_half_difference([other], [counts])
+    ahead, behind = tables.f05_difference([counts], [other]), tables.f05_difference([other], [counts])
     assert ahead and behind and ahead == pytest.approx((-behind[0], -behind[2], -behind[1]))
     assert ahead[0] == pytest.approx(0), "the same counts in another order"
     more = [(right + 1, wrong, remaining) for right, wrong, remaining in counts]
-    gain = tables.f_half_difference([more], [counts])
+    gain = tables.f05_difference([more], [counts])
     assert gain and min(gain) > -1e-9
 
 

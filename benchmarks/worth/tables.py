@@ -107,7 +107,7 @@ def _row(source: str, results: Sequence[Result], others: Sequence[Result]) -> Ro
         figures={**figures, "repair_precision": _if_attempted(figures["repair_precision"], figures["repair_recall"])},
         unguarded=average([figure(values["repair_f05"]) for values in unguarded]),
         difference=(
-            f_half_difference([result.counts for result in results], [other.counts for other in others])
+            f05_difference([result.counts for result in results], [other.counts for other in others])
             if others
             else None
         ),
@@ -139,7 +139,7 @@ def _if_attempted(precision: Figure | None, recall: Figure | None) -> Figure | N
     return None if idle else precision
 
 
-def f_half_difference(first: Sequence[Counts], second: Sequence[Counts]) -> Figure | None:
+def f05_difference(first: Sequence[Counts], second: Sequence[Counts]) -> Figure | None:
     """F0.5 of one source's seeds minus that of another's on the same texts, with a paired bootstrap interval: both get
     the same resamples of the texts, so that the difficulty of a text does not widen the interval."""
     columns = np.concatenate([np.array(counts) for counts in (*first, *second)], axis=1).T

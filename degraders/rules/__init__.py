@@ -1,6 +1,6 @@
-"""The degraders, one file a subject; importing this package declares them all."""
+"""The degraders, one module per subject. Importing this package registers all of them."""
 
-# ruff: noqa: I001  (draws depend on the order of the degraders within a family, which is that of these imports)
+# ruff: noqa: I001  (the order of these imports is the order of the degraders, which the random draws depend on)
 from degraders.rules import (  # noqa: F401
     spelling,
     grammar,

@@ -1,4 +1,4 @@
-"""Spelling: slips of the hand and of the mind in single words, and words run together or torn apart."""
+"""Spelling: typos and misspellings in single words, confused words, and wrong word boundaries."""
 
 from __future__ import annotations
 
@@ -17,19 +17,17 @@ _MISSPELLINGS = mapping("misspellings")
 _CONFUSABLES = mapping("confusables")
 _BOUNDARIES = mapping("word_boundary")
 
-_KNOWN = frozenset(
+_DICTIONARY = frozenset(
     word.lower()
     for entries in (_MISSPELLINGS, mapping("verbs"), mapping("nouns"), {**_CONFUSABLES, **_BOUNDARIES})
     for good, forms in entries.items()
     for word in (good, *(() if entries is _MISSPELLINGS else forms))
 )
-"""Words that a slip must not yield, and of which a capital alone does not make a name."""
-
+"""Words that a typo must not produce. A word of this set is no name, even with a capital."""
 _SHORT_WORDS = word_set("short_words")
-"""Short words that stand in no list, which a slip in another short word may hit."""
+"""Further short words that a typo must not produce."""
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What the hand and the ear do to a word: each function makes the slip at one letter, or None if there is none.
+# Typos: each function changes a word at one letter, or returns None if that change is unlikely there.
 
 _VOWELS = frozenset("aeiou")
 _SOUNDS_LIKE = {
@@ -48,59 +46,60 @@ _OFTEN_DOUBLED = re.compile(r"(?<=[aeiou])[lmprstcnf](?=[aeiou])")
 
 
 @cache
-def _zones(length: int) -> tuple[float, ...]:
-    """How likely a slip is at each letter, cumulated: the middle of a word is where people lose their place."""
-    return tuple(accumulate(_zone(at, length) for at in range(length)))
+def _letter_weights(length: int) -> tuple[float, ...]:
+    """Cumulative weights of the letters of a word: how likely a typo is at each of them."""
+    return tuple(accumulate(_letter_weight(at, length) for at in range(length)))
 
 
-def _zone(at: int, length: int) -> float:
+def _letter_weight(at: int, length: int) -> float:
     if at == 0:
         return 0.7
     if at >= length - 1:
         return 1.9
-    where = at / (length - 1)
-    return 0.6 if where < 0.25 else 1.25 if where <= 0.7 else 0.8
+    position = at / (length - 1)
+    return 0.6 if position < 0.25 else 1.25 if position <= 0.7 else 0.8
 
 
-def _dropped(word: str, at: int, draw: Draw) -> str | None:
+def _drop_letter(word: str, at: int, draw: Draw) -> str | None:
     doubled = _DOUBLED.search(word) if draw.chance(0.4) else None
     if doubled:
         at = doubled.start()
     elif word[at] not in _VOWELS and _VOWELS.issuperset(word[at - 1 : at + 2 : 2]) and draw.chance(0.6):
-        return None  # a consonant between vowels is heard
+        return None  # a consonant between vowels is pronounced, so writers rarely forget it
     return word[:at] + word[at + 1 :]
 
 
-def _added(word: str, at: int, draw: Draw) -> str | None:
+def _add_letter(word: str, at: int, draw: Draw) -> str | None:
     single = _OFTEN_DOUBLED.search(word, at) if draw.chance(0.25) else None
     if single:
         at = single.start()
         return word[:at] + word[at] + word[at:]
     before, after = word[at], word[at + 1 : at + 2]
-    keys = [before, *word[max(0, at - 2) : at], *word[at + 2 : at + 4], *_NEIGHBOURS.get(before, "")[:1]]
+    letters: list[str] = [before, *word[max(0, at - 2) : at], *word[at + 2 : at + 4], *_NEIGHBOURS.get(before, "")[:1]]
     if after and after not in _VOWELS and before not in _VOWELS:
-        keys += "eei"
-    key = draw.choice(keys)
-    doubles = key in (before, after)
-    return None if doubles and _DOUBLED.search(word, max(0, at - 1), at + 3) else word[: at + 1] + key + word[at + 1 :]
+        letters += "eei"
+    letter = draw.choice(letters)
+    if letter in (before, after) and _DOUBLED.search(word, max(0, at - 1), at + 3):
+        return None
+    return word[: at + 1] + letter + word[at + 1 :]
 
 
-def _replaced(word: str, at: int, draw: Draw) -> str | None:
+def _replace_letter(word: str, at: int, draw: Draw) -> str | None:
     letter = word[at]
-    alike, near = _SOUNDS_LIKE.get(letter, ""), _NEIGHBOURS.get(letter, "")
-    others = alike if alike and draw.chance(0.8 if letter in _VOWELS else 0.65) else near
+    similar, neighbours = _SOUNDS_LIKE.get(letter, ""), _NEIGHBOURS.get(letter, "")
+    others = similar if similar and draw.chance(0.8 if letter in _VOWELS else 0.65) else neighbours
     return word[:at] + draw.choice(others) + word[at + 1 :] if others else None
 
 
-def _transposed(word: str, at: int, draw: Draw) -> str | None:
+def _transpose_letters(word: str, at: int, draw: Draw) -> str | None:
     left, right = word[at], word[at + 1 : at + 2]
     if left == right or not right or (at + 2 == len(word) and draw.chance(0.5)):
         return None
     return word[:at] + right + left + word[at + 2 :]
 
 
-def _several(word: str, at: int, draw: Draw) -> str | None:
-    """A syllable lost between two like letters, a pair of letters written twice, a letter that jumps."""
+def _change_letters(word: str, at: int, draw: Draw) -> str | None:
+    """Skip from one letter to its next occurrence, drop or repeat two letters, or move a letter two places on."""
     if not 0 < at < len(word) - 3:
         return None
     for skip in (2, 3):
@@ -109,15 +108,21 @@ def _several(word: str, at: int, draw: Draw) -> str | None:
     kind = draw.below(3)
     if kind == 0:
         return word[:at] + word[at + 2 :]
-    return word[:at] + (
-        word[at : at + 2] + word[at:] if kind == 1 else word[at + 1 : at + 3] + word[at] + word[at + 3 :]
-    )
+    if kind == 1:
+        return word[:at] + word[at : at + 2] + word[at:]
+    return word[:at] + word[at + 1 : at + 3] + word[at] + word[at + 3 :]
 
 
-_SLIPS: tuple[Callable[[str, int, Draw], str | None], ...] = (_dropped, _added, _replaced, _transposed, _several)
-_SHARES = tuple(accumulate((38, 20, 16, 17, 9)))
+_TYPOS: tuple[Callable[[str, int, Draw], str | None], ...] = (
+    _drop_letter,
+    _add_letter,
+    _replace_letter,
+    _transpose_letters,
+    _change_letters,
+)
+_TYPO_WEIGHTS = tuple(accumulate((38, 20, 16, 17, 9)))
 
-_SAFE_WITHOUT_END = re.compile(r"(?:ing|[ts]ion|ment|ity|ly|[ai]ble|nce|age|ure|ive|ct|nt|ous|ss|th|ical|ward)\Z")
+_NO_WORD_WITHOUT_END = re.compile(r"(?:ing|[ts]ion|ment|ity|ly|[ai]ble|nce|age|ure|ive|ct|nt|ous|ss|th|ical|ward)\Z")
 _ENGLISH_ENDING = re.compile(
     r"(?:ing|ed|ions?|ments?|ly|[ai]ble|ity|ities|[ae]nces?|[ae]nt|ive|ous|al|i[sz]es?|ness|ful|less|[oa]ry|ism|tures?)\Z"
 )
@@ -126,22 +131,22 @@ _ONSETS = frozenset(
 )
 
 
-def _may_slip(text: str) -> bool:
-    """Whether a word is one of the language: no name, acronym, camelCase or command."""
+def _is_common_word(text: str) -> bool:
+    """Whether a word belongs to the language: it is no name, acronym, camelCase identifier or command."""
     lower = text.lower()
     if text not in (lower, lower.capitalize()) or "'" in text or "’" in text:
         return False
-    if lower in _KNOWN:
+    if lower in _DICTIONARY:
         return True
     return text == lower and len(lower) >= 8 and _ENGLISH_ENDING.search(lower) is not None
 
 
-def _is_slip(bad: str, good: str, unit: Unit) -> bool:
-    """Whether a bad word is clearly no word: unknown, and no other inflection of the good one."""
-    if bad == good or bad in _KNOWN or bad in _SHORT_WORDS or len(bad) < 3 or unit.find_token(bad):
+def _is_clear_typo(bad: str, good: str, unit: Unit) -> bool:
+    """Whether a misspelt word is certainly no word: not in the lists, and no other inflection of the good word."""
+    if bad == good or bad in _DICTIONARY or bad in _SHORT_WORDS or len(bad) < 3 or unit.find_token(bad):
         return False
     if good.startswith(bad):
-        return _SAFE_WITHOUT_END.search(good) is not None
+        return _NO_WORD_WITHOUT_END.search(good) is not None
     if bad.startswith(good):
         return bad[-1] == good[-1] != "s" or bad[-1] not in "sdrynet"
     if good.endswith(bad):
@@ -150,182 +155,181 @@ def _is_slip(bad: str, good: str, unit: Unit) -> bool:
 
 
 def _swaps_prefix(bad: str, good: str) -> bool:
-    """`unable` and `enable`, `imported` and `exported`: what begins differently may be a word."""
+    """Whether only a prefix differs, as in `unable` and `enable`, so that the misspelt word can be a word."""
     return bad[2:] == good[2:] and good[:2] in ("un", "en", "in", "im", "ex", "de", "re", "ir", "il", "ad", "di")
 
 
 @degrader(
     "spelling.typo",
     where=words(shortest=8),
-    does="a letter dropped, added, replaced or transposed in a word, as fingers and ears do",
+    does="drops, adds, replaces or transposes letters of a word, as a typist or a poor speller does",
     example=("It is installed already.", "It is instaled already."),
     recoverable="A",
     severity=1,
     weight=5,
 )
 def typo(place: Place, draw: Draw) -> Fault | None:
-    """Most slips happen in words of eight letters and more; the others are looked for around these."""
-    found, at = place.unit.words, place.data
+    """Most typos happen in words of eight letters or more; some go to a shorter word near such a word."""
+    unit_words, at = place.unit.words, place.data
     if draw.chance(0.36):
-        around = range(max(0, at - draw.below(12)), min(at + 12, len(found.texts)))
-        at = next((i for i in around if 4 <= len(found.texts[i]) < 8), at)
-    text = found.texts[at]
-    bad = _slip_of(text, place.unit, draw) if _may_slip(text) else None
-    return _replace(found, at, bad) if bad else None
+        around = range(max(0, at - draw.below(12)), min(at + 12, len(unit_words.texts)))
+        at = next((i for i in around if 4 <= len(unit_words.texts[i]) < 8), at)
+    text = unit_words.texts[at]
+    bad = _misspell(text, place.unit, draw) if _is_common_word(text) else None
+    return _replace_word(unit_words, at, bad) if bad else None
 
 
-def _slip_of(text: str, unit: Unit, draw: Draw) -> str | None:
+def _misspell(text: str, unit: Unit, draw: Draw) -> str | None:
+    """The word in lower case with a typo; None if no attempt gives a clear typo."""
     good = text.lower()
-    zones = _zones(len(good))
+    weights = _letter_weights(len(good))
     for _ in range(8):
-        slip = draw.weighted_choice(_SLIPS, _SHARES)
-        bad = slip(good, draw.weighted_choice(range(len(good)), zones), draw)
-        if bad and _is_slip(bad, good, unit):
+        make_typo = draw.weighted_choice(_TYPOS, _TYPO_WEIGHTS)
+        bad = make_typo(good, draw.weighted_choice(range(len(good)), weights), draw)
+        if bad and _is_clear_typo(bad, good, unit):
             return bad
     return None
 
 
-def _replace(found: Words, at: int, word: str) -> Fault:
-    """Another word, in lower case, for that of the text."""
-    start, text = found.starts[at], found.texts[at]
+def _replace_word(unit_words: Words, at: int, word: str) -> Fault:
+    """Put `word`, given in lower case, in place of a word of the text, in the case of that word."""
+    start, text = unit_words.starts[at], unit_words.texts[at]
     return Fault((Edit(start, start + len(text), match_case(word, text)),))
 
 
 @degrader(
     "spelling.misspell_common",
     where=words(),
-    does="a word as many people misspell it",
+    does="misspells a word as many people do",
     example=("Two separate files.", "Two seperate files."),
     recoverable="A",
     severity=1,
     weight=3,
 )
 def misspell_common(place: Place, draw: Draw) -> Fault | None:
-    """The short words stand everywhere and are seldom misspelt, so a longer one near by is preferred."""
-    found = place.unit.words
-    near = [word for word in found.lowers[place.data : place.data + 12] if word in _MISSPELLINGS]
-    if not near:
+    """Short words are frequent but rarely misspelt, so a longer word near the place is preferred."""
+    unit_words = place.unit.words
+    candidates = [word for word in unit_words.lowers[place.data : place.data + 12] if word in _MISSPELLINGS]
+    if not candidates:
         return None
-    good = max(near, key=len) if draw.chance(0.7) else near[0]
-    at = found.lowers.index(good, place.data)
-    bad = _likeliest(_MISSPELLINGS[good], draw)
-    seldom = len(good) < 5 and not draw.chance(0.2)
-    if seldom or found.texts[at] not in (good, good.capitalize()) or place.unit.find_token(bad):
+    good = max(candidates, key=len) if draw.chance(0.7) else candidates[0]
+    at = unit_words.lowers.index(good, place.data)
+    bad = _choose_form(_MISSPELLINGS[good], draw)
+    too_short = len(good) < 5 and not draw.chance(0.2)
+    if too_short or unit_words.texts[at] not in (good, good.capitalize()) or place.unit.find_token(bad):
         return None
-    return _replace(found, at, bad)
+    return _replace_word(unit_words, at, bad)
 
 
-_RANKS = tuple(accumulate(1 / rank for rank in range(1, 40)))
+_RANK_WEIGHTS = tuple(accumulate(1 / rank for rank in range(1, 40)))
 
 
-def _likeliest(forms: Sequence[str], draw: Draw) -> str:
-    """One of the forms, the earlier in the list the likelier."""
-    return draw.weighted_choice(forms, _RANKS[: len(forms)])
+def _choose_form(forms: Sequence[str], draw: Draw) -> str:
+    """One of the forms; forms that come first in the list are likelier."""
+    return draw.weighted_choice(forms, _RANK_WEIGHTS[: len(forms)])
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Real words for other real words
+# Confused words
 
 _FLUENT = mapping("fluent_confusables")
-_WRONG = {
+_CONFUSED_WITH = {
     good: wrong
     for good, forms in _CONFUSABLES.items()
     if (wrong := [form for form in forms if " " not in good + form and form not in _FLUENT.get(good, ())])
 }
-_SMALL = frozenset(word for word in _WRONG if len(word) <= 4)
-_LARGE = _WRONG.keys() - _SMALL
-_CHANCES = {good: float(tag or 1) / 6 for good, tag in tags("confusables").items()}
+_SHORT_CONFUSABLES = frozenset(word for word in _CONFUSED_WITH if len(word) <= 4)
+_LONG_CONFUSABLES = _CONFUSED_WITH.keys() - _SHORT_CONFUSABLES
+_CONFUSION_CHANCES = {good: float(tag or 1) / 6 for good, tag in tags("confusables").items()}
 _REACH = 160
-"""How many words from a drawn place on another is looked for."""
+"""The number of words after the drawn place that are searched."""
 
 
 @degrader(
     "spelling.confusable",
     where=words(),
-    does="a real word for another: its/it's, form/from, then/than, an/and, lose/loose",
+    does="confuses a word with another (its/it's, form/from, then/than, an/and, lose/loose)",
     example=("The file and its name.", "The file and it's name."),
     recoverable="A",
     severity=1,
     weight=2,
 )
 def confusable(place: Place, draw: Draw) -> Fault | None:
-    """Small words stand everywhere, so one word in two is searched among the others."""
-    found = place.unit.words
-    for at in islice(_onwards(place, _SMALL if draw.chance(0.4) else _LARGE), 6):
-        good = found.lowers[at]
-        if found.texts[at] in (good, good.capitalize()) and draw.chance(_CHANCES[good]):
-            return _replace(found, at, _likeliest(_WRONG[good], draw))
+    """Short words are the most frequent, so the longer ones are searched separately and more often."""
+    unit_words = place.unit.words
+    for at in islice(_indices_after(place, _SHORT_CONFUSABLES if draw.chance(0.4) else _LONG_CONFUSABLES), 6):
+        good = unit_words.lowers[at]
+        if unit_words.texts[at] in (good, good.capitalize()) and draw.chance(_CONFUSION_CHANCES[good]):
+            return _replace_word(unit_words, at, _choose_form(_CONFUSED_WITH[good], draw))
     return None
 
 
-def _onwards(place: Place, vocabulary: Container[str]) -> Iterator[int]:
-    """Where words of a vocabulary stand, from the place on."""
+def _indices_after(place: Place, vocabulary: Container[str]) -> Iterator[int]:
+    """The indices of the words of a vocabulary, from the place on."""
     after = place.unit.words.lowers[place.data : place.data + _REACH]
     return compress(count(place.data), map(vocabulary.__contains__, after))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
 # Word boundaries
 
-_OFTEN_WRITTEN_TWICE = word_set("function_words", "doubled")
-_PHRASES: dict[str, list[tuple[str, Sequence[str]]]] = {}
-"""What is written apart or with a hyphen, and how it is written wrong, by its first word."""
+_OFTEN_DOUBLED_WORDS = word_set("function_words", "doubled")
+_MISJOINED: dict[str, list[tuple[str, Sequence[str]]]] = {}
+"""Phrases and compounds with their misspellings, by the first word."""
 for _phrase, _wrong in (_BOUNDARIES | {good: bad for good, bad in _CONFUSABLES.items() if " " in good}).items():
-    _PHRASES.setdefault(re.split("[ -]", _phrase.lower())[0], []).append((_phrase.lower(), _wrong))
-_RUN_TOGETHER = frozenset("of in to on for at by is with from and or be".split())
-"""Short words that a missing space glues to the next, as in `inthe`."""
+    _MISJOINED.setdefault(re.split("[ -]", _phrase.lower())[0], []).append((_phrase.lower(), _wrong))
+_OFTEN_RUN_TOGETHER = frozenset("of in to on for at by is with from and or be".split())
+"""Short words after which a space is often missing, as in `inthe`."""
 
 
 @degrader(
     "spelling.word_boundary",
     where=words(),
-    does="a word written twice, two run together or one torn apart: the the, setup for set up, in to",
+    does="writes a word twice, two words as one, or one word as two (the the, setup for set up, in to)",
     example=("Read the file.", "Read the the file."),
     recoverable="A",
     severity=1,
     weight=2,
 )
 def word_boundary(place: Place, draw: Draw) -> Fault | None:
-    vocabulary, slip = draw.weighted_choice(_BOUNDARY_SLIPS, _BOUNDARY_SHARES)
-    found = (slip(place.unit, at, draw) for at in islice(_onwards(place, vocabulary), 6))
-    return next((fault for fault in found if fault), None)
+    vocabulary, change = draw.weighted_choice(_BOUNDARY_CHANGES, _BOUNDARY_WEIGHTS)
+    faults = (change(place.unit, at, draw) for at in islice(_indices_after(place, vocabulary), 6))
+    return next((fault for fault in faults if fault), None)
 
 
-def _twice(unit: Unit, at: int, draw: Draw) -> Fault | None:
-    """`the` → `the the`, and now and then the word after it."""
-    found = unit.words
-    if found.adjacent[at] and draw.chance(0.2):
+def _repeat_word(unit: Unit, at: int, draw: Draw) -> Fault | None:
+    """`the` → `the the`; sometimes the word after it is repeated instead."""
+    unit_words = unit.words
+    if unit_words.adjacent[at] and draw.chance(0.2):
         at += 1
-    text = found.texts[at]
-    if not text.islower() or found.lowers[at] in found.lowers[max(0, at - 1) : at] + found.lowers[at + 1 : at + 2]:
+    text, lowers = unit_words.texts[at], unit_words.lowers
+    if not text.islower() or lowers[at] in lowers[max(0, at - 1) : at] + lowers[at + 1 : at + 2]:
         return None
-    return _replace(found, at, f"{text} {text}")
+    return _replace_word(unit_words, at, f"{text} {text}")
 
 
-def _phrase_joined(unit: Unit, at: int, draw: Draw) -> Fault | None:
+def _misjoin_phrase(unit: Unit, at: int, draw: Draw) -> Fault | None:
     """`set up` → `setup`, `built-in` → `builtin`."""
     start, prose = unit.words.starts[at], unit.doc.prose
-    for phrase, wrong in _PHRASES[unit.words.lowers[at]]:
+    for phrase, wrong in _MISJOINED[unit.words.lowers[at]]:
         end = start + len(phrase)
         text, after = prose[start:end], prose[end : end + 1]
         if text.lower().replace("\n", " ") == phrase and not after.isalnum() and after not in ("-", "_"):
-            return Fault((Edit(start, end, match_case(_likeliest(wrong, draw), text)),))
+            return Fault((Edit(start, end, match_case(_choose_form(wrong, draw), text)),))
     return None
 
 
-def _glued(unit: Unit, at: int, draw: Draw) -> Fault | None:
+def _drop_space(unit: Unit, at: int, draw: Draw) -> Fault | None:
     """`in the` → `inthe`."""
-    found = unit.words
-    if not found.adjacent[at] or not (found.texts[at] + found.texts[at + 1]).islower():
+    starts, texts = unit.words.starts, unit.words.texts
+    if not unit.words.adjacent[at] or not (joined := texts[at] + texts[at + 1]).islower():
         return None
-    start, glued = found.starts[at], found.texts[at] + found.texts[at + 1]
-    end = found.starts[at + 1] + len(found.texts[at + 1])
-    return Fault((Edit(start, end, glued),)) if end - start == len(glued) + 1 and glued not in _KNOWN else None
+    start, end = starts[at], starts[at + 1] + len(texts[at + 1])
+    is_one_space = end - start == len(joined) + 1
+    return Fault((Edit(start, end, joined),)) if is_one_space and joined not in _DICTIONARY else None
 
 
-_BOUNDARY_SLIPS: tuple[tuple[Container[str], Callable[[Unit, int, Draw], Fault | None]], ...] = (
-    (_OFTEN_WRITTEN_TWICE, _twice),
-    (_PHRASES, _phrase_joined),
-    (_RUN_TOGETHER, _glued),
+_BOUNDARY_CHANGES: tuple[tuple[Container[str], Callable[[Unit, int, Draw], Fault | None]], ...] = (
+    (_OFTEN_DOUBLED_WORDS, _repeat_word),
+    (_MISJOINED, _misjoin_phrase),
+    (_OFTEN_RUN_TOGETHER, _drop_space),
 )
-_BOUNDARY_SHARES = tuple(accumulate((52, 42, 6)))
+_BOUNDARY_WEIGHTS = tuple(accumulate((52, 42, 6)))

@@ -1,4 +1,4 @@
-"""Where the wording of a list fits: its entries found in running text and checked against their neighbours."""
+"""Finding the entries of word lists in running text, where their neighbours show that they fit."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from degraders.rules.vocabulary import BE_FORMS, DETERMINERS, MODALS, SINGULAR_N
 from degraders.text.document import BLOCK, INLINE, Unit
 
 STOP, COMMA, CODE = ".", ",", "`"
-"""Neighbours that are no words: the border of a sentence or block, a pause inside one, and code or markup."""
+"""Neighbours that are not words: the border of a sentence or block, a pause inside a sentence, and code or markup."""
 
-_OBJECTS = DETERMINERS - {"that"} | {CODE, *"it them us itself multiple several one two new only".split()}
+_OBJECT_STARTS = DETERMINERS - {"that"} | {CODE, *"it them us itself multiple several one two new only".split()}
 _PRONOUNS = frozenset("you we they it i there this".split())
 _AFTER_NOUN = BE_FORMS | MODALS | {STOP, COMMA} | word_set("function_words", "after-term")
 _BEFORE = {
@@ -28,7 +28,7 @@ _BEFORE = {
     "adj-pred": BE_FORMS,
     "imperative": {STOP},
 }
-"""What stands before a word of a tag, of those for which that can be listed."""
+"""The allowed left neighbours by tag, for the tags that have a list of them."""
 _BEFORE_ED = _PRONOUNS | {"has", "have", "had"}
 _BEFORE_ADJECTIVE = BE_FORMS | {"the", "a", "an", "as"}
 _AFTER_ADJECTIVE = frozenset({STOP, COMMA, *"to for when if because in and".split()})
@@ -44,8 +44,8 @@ _VOWEL = re.compile(r"(?!uni(?!n|m)|us[aeu]|uti|eu|one\b|once)[aeiou]|hour|hones
 _VOWEL_LETTER = re.compile(r"[FLMNRSX](?:[A-Z]|s?\b)")
 
 
-class Found(NamedTuple):
-    """An entry of a list where it stands, between its left and right neighbours."""
+class WordingMatch(NamedTuple):
+    """An entry of a list, matched at [start, end) of the document; `left` and `right` are its neighbours."""
 
     start: int
     end: int
@@ -57,25 +57,25 @@ class Found(NamedTuple):
 
 
 def left_of(mask: str, at: int) -> str:
-    """The word before an offset, in lower case, or STOP, COMMA or CODE; empty where something adheres to it."""
+    """The word to the left of an offset in lower case, or STOP, COMMA or CODE; "" if no white space stands between."""
     window = mask[max(0, at - 40) : at]
     if window.endswith(INLINE) and window.rstrip(INLINE).endswith("\n"):
         window = window.rstrip(INLINE)
-    said = window.rstrip()
-    if not said or said[-1] == BLOCK:
+    before = window.rstrip()
+    if not before or before[-1] == BLOCK:
         return STOP
     if window[-1] == "(":
         return COMMA
-    last = said[-1]
-    if len(said) == len(window):
+    last = before[-1]
+    if len(before) == len(window):
         return ""
     if last.isalnum() or last in "_'’-":
-        return said.split()[-1].lstrip("\x00\x01(\"'").lower().replace("’", "'")
+        return before.split()[-1].lstrip("\x00\x01(\"'").lower().replace("’", "'")
     return STOP if last in ".!?:" else COMMA if last in ",;(–—" else CODE if last == INLINE else ""
 
 
 def right_of(mask: str, at: int) -> str:
-    """The word after an offset, in lower case, or STOP, COMMA or CODE; empty where something adheres to it."""
+    """The word to the right of an offset in lower case, or STOP, COMMA or CODE; "" if something else adheres to it."""
     match = _RIGHT.match(mask, at, at + 40)
     if not match:
         return ""
@@ -86,7 +86,10 @@ def right_of(mask: str, at: int) -> str:
 
 
 class wordings:
-    """Entries of mapping lists in the prose, as Found, whose first word the unit says at least `times` times."""
+    """A finder: entries of a mapping list in the prose, with a WordingMatch as the data of the place.
+
+    An entry counts only if the unit has its first word at least `times` times.
+    """
 
     needs = frozenset({"prose"})
 
@@ -105,21 +108,23 @@ class wordings:
         begin = draw.below(len(lowers))
         if self in unit.place_cache:
             return None
-        wanted: Collection[str] = self._by_first
+        first_words: Collection[str] = self._by_first
         if self._times > 1:
-            wanted = {word for word, times in Counter(lowers).items() if times >= self._times and word in wanted}
-        for index in unit.words.indices_in(wanted, begin) if wanted else ():
-            found = self._fitting(unit, index)
-            if found:
-                return Place(unit, found.start, found.end, unit.doc.text[found.start : found.end], found)
-        unit.place_cache[self] = []  # there is none: no later variant need search again
+            first_words = {
+                word for word, times in Counter(lowers).items() if times >= self._times and word in first_words
+            }
+        for index in unit.words.indices_in(first_words, begin) if first_words else ():
+            match = self._match_at(unit, index)
+            if match:
+                return Place(unit, match.start, match.end, unit.doc.text[match.start : match.end], match)
+        unit.place_cache[self] = []  # so that no later variant searches this unit again
         return None
 
-    def _fitting(self, unit: Unit, index: int) -> Found | None:
-        """The longest entry that fits where a word stands."""
-        mask, (starts, texts, lowers, joined) = unit.doc.prose, unit.words
+    def _match_at(self, unit: Unit, index: int) -> WordingMatch | None:
+        """The longest entry that begins with the word at an index and fits between its neighbours."""
+        mask, (starts, texts, lowers, adjacent) = unit.doc.prose, unit.words
         start = starts[index]
-        left = lowers[index - 1] if index and joined[index - 1] else left_of(mask, start)
+        left = lowers[index - 1] if index and adjacent[index - 1] else left_of(mask, start)
         if not left:
             return None
         is_name = texts[index][0].isupper() and left != STOP
@@ -129,21 +134,21 @@ class wordings:
             end = start + len(phrase)
             right = right_of(mask, end) if mask[start:end].lower().replace("-", " ") == phrase else ""
             if right and fits(tag, good, left, right):
-                return Found(start, end, good, bad, tag, left, right)
+                return WordingMatch(start, end, good, bad, tag, left, right)
         return None
 
 
 def fits(tag: str, good: str, left: str, right: str) -> bool:
-    """Whether an entry of that tag may stand between these neighbours."""
+    """Whether an entry with this tag can stand between these neighbours."""
     if left not in _BEFORE.get(tag, (left,)):
         return False
     match tag:
         case "verb-base" | "verb-ing":
-            return right in _OBJECTS or " " in good
+            return right in _OBJECT_STARTS or " " in good
         case "verb-s":
-            return (left in ("this", "that") or left not in DETERMINERS) and (right in _OBJECTS or " " in good)
+            return (left in ("this", "that") or left not in DETERMINERS) and (right in _OBJECT_STARTS or " " in good)
         case "verb-ed":
-            return left in BE_FORMS or (left in _BEFORE_ED and right in _OBJECTS)
+            return left in BE_FORMS or (left in _BEFORE_ED and right in _OBJECT_STARTS)
         case "noun" | "noun-plural":
             return right in _AFTER_NOUN
         case "adj":
@@ -170,8 +175,8 @@ def fits(tag: str, good: str, left: str, right: str) -> bool:
             return True
 
 
-def replaced(place: Place, start: int, end: int, bad: str) -> Edit | None:
-    """The edit that puts a wording into the text: in the case of what stood there, with the article that it needs."""
+def replacement_edit(place: Place, start: int, end: int, bad: str) -> Edit | None:
+    """The edit that writes `bad` in [start, end), in the case of the text there and with the right `a` or `an`."""
     unit = place.unit
     good = unit.doc.text[start:end]
     if "\n" in good or (good.isupper() and len(good) > 1 and bad[0].islower()):
@@ -180,22 +185,22 @@ def replaced(place: Place, start: int, end: int, bad: str) -> Edit | None:
     article = _ARTICLE.search(unit.doc.prose, max(unit.start, start - 4), start)
     if not article:
         return Edit(start, end, new)
-    wanted = article[1][0] + ("n" if sounds_like_vowel(bad) else "")
-    if wanted == article[1]:
+    new_article = article[1][0] + ("n" if takes_an(bad) else "")
+    if new_article == article[1]:
         return Edit(start, end, new)
-    return Edit(start - len(article[0]), end, wanted + article[2] + new)
+    return Edit(start - len(article[0]), end, new_article + article[2] + new)
 
 
-def sounds_like_vowel(word: str) -> bool:
-    """Whether a word takes `an`."""
+def takes_an(word: str) -> bool:
+    """Whether the article before a word is `an`."""
     return bool(_VOWEL.match(word.lower()) or _VOWEL_LETTER.match(word))
 
 
-def occurs_elsewhere(unit: Unit, phrase: str, start: int, end: int) -> tuple[int, int] | None:
-    """The occurrence of a wording that stands nearest before [start, end), else after it."""
+def find_elsewhere(unit: Unit, phrase: str, start: int, end: int) -> tuple[int, int] | None:
+    """The range of another occurrence of a phrase: the nearest before [start, end), otherwise the first after it."""
     phrase = " ".join(phrase.lower().split())
-    found = unit.find_phrase(phrase)
-    before = [at for at in found if at + len(phrase) < start]
-    after = [at for at in found if at > end]
+    starts = unit.find_phrase(phrase)
+    before = [at for at in starts if at + len(phrase) < start]
+    after = [at for at in starts if at > end]
     at = before[-1] if before else after[0] if after else None
     return None if at is None else (at, at + len(phrase))

@@ -18,15 +18,19 @@ def _entries(name: str) -> tuple[tuple[str, str], ...]:
     return tuple((entry.strip(), tag.strip()) for entry, _, tag in split)
 
 
+def _entries_with(name: str, tag: str | None) -> list[tuple[str, str]]:
+    """The entries of a list that carry a tag; all of them if the tag is None."""
+    entries = [entry for entry in _entries(name) if tag is None or tag == entry[1]]
+    if not entries:
+        raise ValueError(f"{name}.txt has no entry with the tag {tag!r}")
+    return entries
+
+
 @cache
 def mapping(name: str, tag: str | None = None) -> dict[str, tuple[str, ...]]:
-    """A mapping list: good form to its bad forms, likeliest first; with a tag, only the entries that carry it."""
-    found: dict[str, tuple[str, ...]] = {}
-    for entry, entry_tag in _entries(name):
-        if tag is None or tag == entry_tag:
-            good, _, bad = entry.partition(": ")
-            found[good] = tuple(form.strip() for form in bad.split(","))
-    return found
+    """A mapping list: good forms with their bad forms, likeliest first; with a tag, only the entries that carry it."""
+    pairs = (entry.partition(": ") for entry, _ in _entries_with(name, tag))
+    return {good: tuple(form.strip() for form in bad.split(",")) for good, _, bad in pairs}
 
 
 @cache
@@ -38,12 +42,12 @@ def tags(name: str) -> dict[str, str]:
 @cache
 def phrases(name: str, tag: str | None = None) -> tuple[str, ...]:
     """A plain list, in the order of the file; with a tag, only the entries that carry it."""
-    return tuple(entry for entry, entry_tag in _entries(name) if tag is None or tag == entry_tag)
+    return tuple(entry for entry, _ in _entries_with(name, tag))
 
 
 @cache
 def word_set(name: str, tag: str | None = None) -> frozenset[str]:
-    """A plain list as a set; with a tag, only the entries that carry it. A word may stand in the file once per tag."""
+    """A plain list as a set; with a tag, only the entries that carry it. A word can have several tags."""
     return frozenset(phrases(name, tag))
 
 

@@ -40,10 +40,13 @@ from degraders.text.document import INLINE
 _BEFORE_BARE_NOUN = word_set("governors", "noun")
 """Words that a plural or uncountable noun often follows without an article; a singular noun there lacks its article."""
 _NOUNS_IN_IDIOMS = {"time", "lot", "bit", "number", "way", "while"}
+"""Nouns that stay singular in fixed phrases such as `a lot`."""
 _BEFORE_OBJECT_AND_VERB = {"make", "makes", "let", "lets", "do", "does", "have", "has", "had", "help", "helps", "see"}
 """Verbs that take an object and a base form after it, as in `makes this work`."""
 _OBLIGES_SUBJUNCTIVE = {"require", "requires", "recommend", "suggest", "insist", "ensure"}
+"""Verbs after which a base form is correct, as in `ensure that it store the file`."""
 _UNREAL_CONDITION = {"if", "wish", "though"}
+"""Words after which `were` is correct with a singular subject."""
 _BEFORE_PLURAL = {"no", "some", "other", "also"}
 _SUBJECT_DETERMINERS = SINGULAR_DETERMINERS | {"the"}
 

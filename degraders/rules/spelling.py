@@ -27,7 +27,7 @@ _DICTIONARY = frozenset(
 _SHORT_WORDS = word_set("short_words")
 """Further short words that a typo must not produce."""
 
-# Typos: each function changes a word at one letter, or returns None if that change is unlikely there.
+# Typos
 
 _VOWELS = frozenset("aeiou")
 _SOUNDS_LIKE = {
@@ -35,12 +35,14 @@ _SOUNDS_LIKE = {
     "c": "ssk", "s": "ccz", "k": "c", "z": "s", "t": "d", "d": "t", "m": "n", "n": "m",
     "g": "j", "j": "g", "f": "v", "v": "f", "b": "p", "p": "b", "q": "k", "x": "s",
 }  # fmt: skip
+"""For each letter, the letters that people write for it by ear; a letter that is repeated is likelier."""
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _NEIGHBOURS = {
     key: "".join(row[i + step] for step in (-1, 1) if 0 <= i + step < len(row))
     for row in _ROWS
     for i, key in enumerate(row)
 }
+"""For each letter, the letters beside it on the keyboard."""
 _DOUBLED = re.compile(r"([a-z])\1")
 _OFTEN_DOUBLED = re.compile(r"(?<=[aeiou])[lmprstcnf](?=[aeiou])")
 
@@ -58,6 +60,9 @@ def _letter_weight(at: int, length: int) -> float:
         return 1.9
     position = at / (length - 1)
     return 0.6 if position < 0.25 else 1.25 if position <= 0.7 else 0.8
+
+
+# Each of these functions changes a word at one letter, or returns None if that change is unlikely there.
 
 
 def _drop_letter(word: str, at: int, draw: Draw) -> str | None:
@@ -123,12 +128,14 @@ _TYPOS: tuple[Callable[[str, int, Draw], str | None], ...] = (
 _TYPO_WEIGHTS = tuple(accumulate((38, 20, 16, 17, 9)))
 
 _NO_WORD_WITHOUT_END = re.compile(r"(?:ing|[ts]ion|ment|ity|ly|[ai]ble|nce|age|ure|ive|ct|nt|ous|ss|th|ical|ward)\Z")
+"""A word with one of these endings is certainly no word any more when its last letters are missing."""
 _ENGLISH_ENDING = re.compile(
     r"(?:ing|ed|ions?|ments?|ly|[ai]ble|ity|ities|[ae]nces?|[ae]nt|ive|ous|al|i[sz]es?|ness|ful|less|[oa]ry|ism|tures?)\Z"
 )
 _ONSETS = frozenset(
     "bl br ch cl cr dr fl fr gh gl gr kn ph pl pr ps qu rh sc sh sk sl sm sn sp st sw th tr tw wh wr".split()
 )
+"""Pairs of letters with which an English word can begin."""
 
 
 def _is_common_word(text: str) -> bool:
@@ -232,6 +239,7 @@ def _choose_form(forms: Sequence[str], draw: Draw) -> str:
 # Confused words
 
 _FLUENT = mapping("fluent_confusables")
+"""Confusions that leave a sensible sentence, so that no reader could recognise the error."""
 _CONFUSED_WITH = {
     good: wrong
     for good, forms in _CONFUSABLES.items()

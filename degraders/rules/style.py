@@ -72,7 +72,7 @@ def _is_idiomatic(unit: Unit, match: WordingMatch, bad: str) -> bool:
 
 
 def _states_purpose(unit: Unit, match: WordingMatch) -> bool:
-    """Whether an infinitive with `to` names a purpose: at the start of a sentence, or after a thing that is used."""
+    """Whether an infinitive with `to` states a purpose: at the start of a sentence, or after a thing that is used."""
     if match.left == STOP:
         return True
     head = unit.doc.prose[max(unit.start, match.start - 80) : match.start]
@@ -240,10 +240,10 @@ def abbreviation(place: Place, draw: Draw) -> Fault | None:
 
 
 def _use_acronym(place: Place, match: WordingMatch, acronym: str) -> Fault | None:
-    """Write the acronym in place of the full name, also where the acronym stands in brackets after the name."""
+    """Write the acronym in place of the full name, and in place of the full name with the acronym in brackets."""
     text = place.unit.doc.text
-    follows = f" ({acronym})"
-    end = match.end + len(follows) if text.startswith(follows, match.end) else match.end
+    in_brackets = f" ({acronym})"
+    end = match.end + len(in_brackets) if text.startswith(in_brackets, match.end) else match.end
     edit = replacement_edit(place, match.start, end, acronym)
     return Fault((edit,), recoverable="B") if edit else None
 
@@ -301,10 +301,7 @@ def _use_other_spelling(place: Place) -> Fault | None:
 
 # Chatty
 
-_SLANG = {
-    good: tuple(form.strip() for form in bad.split(","))
-    for good, _, bad in (entry.partition(": ") for entry in phrases("chatty", "replace"))
-}
+_SLANG = mapping("chatty", "replace")
 _SLANG_TAGS = {good: "verb-base" if good in BASE_VERBS else "noun" if good in SINGULAR_NOUNS else "" for good in _SLANG}
 _GREETINGS = phrases("chatty", "sentence-start")
 _CLOSINGS = tuple(phrase for phrase in phrases("chatty", "sentence-end") if phrase.strip("!"))

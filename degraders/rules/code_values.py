@@ -8,13 +8,12 @@ from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.registry import Fault, Place, Subtype, pattern, register_degrader
 from degraders.rules.code import block_of, line_of
-from degraders.rules.names import RELATED_WORDS, STAND_INS, change_part, misspell_name, nearest_mention
+from degraders.rules.names import RELATED_WORDS, STAND_INS, change_part, misspell_name, replace_name
 from degraders.text.document import BLOCK
 
 _NAME = re.compile(r"[A-Za-z_]\w{2,30}")
 _COMMENT = re.compile(r"(?:^|\s)(?:#|//|--|;|<!--|\*)\s")
 _WRONG_MARKS = {
-    ")": ("))",),
     ",": (",,",),
     ";": (",", ":"),
     ":": ("::", ";", " ="),
@@ -40,14 +39,7 @@ def _change_name(place: Place, draw: Draw) -> Fault | None:
         wrong = draw.choice(STAND_INS) if name.islower() else None
     else:
         wrong = misspell_name(name, draw)
-    return _replace_with_evidence(place, wrong) if wrong and wrong != name else None
-
-
-def _replace_with_evidence(place: Place, wrong: str) -> Fault:
-    """Replace a place; class C if the unit mentions its text elsewhere."""
-    edit = Edit(place.start, place.end, wrong)
-    evidence = nearest_mention(place.unit, place.text, place.start)
-    return Fault((edit,), recoverable="C", evidence=evidence) if evidence else Fault((edit,))
+    return replace_name(place, wrong) if wrong and wrong != name else None
 
 
 def _change_number(place: Place, draw: Draw) -> Fault | None:
@@ -56,7 +48,7 @@ def _change_number(place: Place, draw: Draw) -> Fault | None:
     digits = [at for at, char in enumerate(text) if char.isdigit()]
     at = digits[-1 - min(draw.below(len(digits)), draw.below(len(digits)))]
     wrong = str((int(text[at]) + draw.choice((1, 2, 1, 3, 9, 8, 5))) % 10)
-    return _replace_with_evidence(place, text[:at] + wrong + text[at + 1 :])
+    return replace_name(place, text[:at] + wrong + text[at + 1 :])
 
 
 def _change_string(place: Place, draw: Draw) -> Fault | None:

@@ -23,7 +23,8 @@ from degraders.registry import (
     words,
 )
 from degraders.rules.layout import blocks, direct_items, is_inside, is_open, is_prose
-from degraders.rules.names import STAND_INS, change_part, misspell_name, nearest_mention
+from degraders.rules.names import STAND_INS, change_part, misspell_name, replace_name
+from degraders.rules.vocabulary import PLURAL_OF, SINGULAR_OF
 from degraders.text.document import BLOCK, Region, Unit
 from degraders.text.sentences import sentences
 
@@ -38,7 +39,7 @@ _OPPOSITES = _MODAL_OPPOSITES | _TRANSITIVE_OPPOSITES | mapping("opposites", "st
 _PRONOUN = re.compile(r"\s+(?:I|you|we|they|he|she|it|this|that|the|an?|not|only|also|have|be able)\b", re.I)
 _NEXT_WORD = re.compile(r"\s+(\w{4,})")
 _CONTENT_WORD = re.compile(r"[a-z_]{5,}")
-_NUMBER_FORMS = mapping("nouns") | {forms[0]: (noun,) for noun, forms in mapping("nouns").items()}
+_NUMBER_FORMS = PLURAL_OF | SINGULAR_OF
 _TODO_BLOCKS = phrases("todo", "block")
 _TODO_SENTENCES = tuple(note for note in phrases("todo", "inline") if note[0] in "TFX([?")
 _ANNOUNCES = re.compile(r"(?:follow|below|example|as in|like this|use|run|shown?|looks?)\b", re.I)
@@ -358,7 +359,7 @@ def _other_names(name: str) -> list[str]:
         if part.lower() in _NAME_PARTS
     ]
     if parts and name.endswith(parts[-1]) and parts[0] != "to" and parts[-1].lower() in _NUMBER_FORMS:
-        last = _NUMBER_FORMS[parts[-1].lower()][0]
+        last = _NUMBER_FORMS[parts[-1].lower()]
         others.append(name[: name.rindex(parts[-1])] + match_case(last, parts[-1]))
     if len(parts) > 1:
         separator = "_" if "_" in name else "-" if "-" in name else ""
@@ -378,21 +379,17 @@ def _rename(place: Place, draw: Draw) -> Fault | None:
     # For most words the plural is the only other name, and there would be too many of these.
     if not others or len(unit.find_token(name)) < 3 or (len(others) == 1 and draw.chance(0.7)):
         return None
-    return Fault(
-        (Edit(place.start, place.end, draw.choice(others)),), evidence=nearest_mention(unit, name, place.start)
-    )
+    return replace_name(place, draw.choice(others))
 
 
 def _change_code(change: Callable[[str, Unit, Draw], str | None]) -> CorruptFunction:
-    """A function that changes inline code; the evidence is the nearest mention of the right code in the unit."""
+    """A function that changes inline code; class C if the unit mentions the right code elsewhere, else D."""
 
     def corrupt(place: Place, draw: Draw) -> Fault | None:
         wrong = change(place.text, place.unit, draw)
         if not wrong or wrong == place.text or "`" in wrong or not wrong.strip():
             return None
-        edit = Edit(place.start, place.end, wrong)
-        evidence = nearest_mention(place.unit, place.text, place.start)
-        return Fault((edit,), evidence=evidence) if evidence else Fault((edit,), recoverable="D")
+        return replace_name(place, wrong)
 
     return corrupt
 

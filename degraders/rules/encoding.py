@@ -52,7 +52,7 @@ def _decode_as_cp1252(text: str) -> str:
     weight=0.6,
     english=False,
 )
-def garble(place: Place, draw: Draw) -> str | Fault:
+def decode_wrongly(place: Place, draw: Draw) -> str | Fault:
     if draw.chance(0.5):
         return _decode_as_cp1252(place.text)
     unit = place.unit
@@ -103,7 +103,7 @@ def _choose_division(word: str, draw: Draw) -> int | None:
     weight=0.5,
     english=False,
 )
-def leave_html(place: Place, draw: Draw) -> str | Fault | None:
+def insert_html(place: Place, draw: Draw) -> str | Fault | None:
     unit, body = place.unit, place.unit.doc.body
     wrong = draw.choice(_ENTITIES[place.text])
     before = body[place.start - 1] if place.start > unit.start else " "
@@ -128,7 +128,7 @@ def leave_html(place: Place, draw: Draw) -> str | Fault | None:
     weight=0.5,
     english=False,
 )
-def extract_badly(place: Place, draw: Draw) -> str | Fault | None:
+def imitate_pdf_extraction(place: Place, draw: Draw) -> str | Fault | None:
     kind = draw.below(10)
     if kind < 4:
         return _confuse_letters(place.text, draw)

@@ -32,7 +32,7 @@ _ASIDES = tuple(
     text for text in _LINK_TEXTS if text[0].islower() and not re.match(r"the |this|there|above|below", text)
 )
 _TEXTS_AFTER_VERB = ("here", "this page", "this link", "this", "this guide", "this document", "here", "this article")
-_ENDING = re.compile(r"\.(?:md|html|rst)(?=#|\Z)")
+_FILE_ENDING = re.compile(r"\.(?:md|html|rst)(?=#|\Z)")
 _VERB_BEFORE = re.compile(r"\b(?:[Ss]ee|[Rr]ead|[Vv]isit|[Cc]heck out|[Gg]o to|[Rr]efer to|at|in|on|[Ff]ollow)[ \n]\Z")
 _ARTICLE_BEFORE = re.compile(r"\b(?:the|a|an|our|your|its|this|that|these)[ \n]\Z", re.IGNORECASE)
 
@@ -190,7 +190,7 @@ def _label_key(label: str) -> str:
 
 
 def _change_label(place: Place, draw: Draw) -> Fault | None:
-    label, _ = _target(place.unit, place.data)
+    label, _ = _label_and_url(place.unit, place.data)
     return choose_option(draw, _label_options(place.unit, label, place.data, draw)) if label else None
 
 
@@ -198,7 +198,7 @@ def _change_url(options: Callable[[Unit, int, int, Region, Draw], Iterable[Optio
     """A function that changes the URL of a link by one of the options; these get the range of the URL and the link."""
 
     def corrupt(place: Place, draw: Draw) -> Fault | None:
-        _, url = _target(place.unit, place.data)
+        _, url = _label_and_url(place.unit, place.data)
         return choose_option(draw, options(place.unit, *url, place.data, draw)) if url else None
 
     return corrupt
@@ -260,7 +260,7 @@ def _url_mark_options(unit: Unit, start: int, end: int, link: Region, draw: Draw
         yield Option(3, start, start + 3, draw.choice(("./", "", "../../", "/")), recoverable="D")
     elif not _SCHEME.match(path) and path:
         yield Option(2, start, start, draw.choice(("./", "../", "/", "docs/")), recoverable="D")
-    ending = _ENDING.search(path)
+    ending = _FILE_ENDING.search(path)
     if ending:
         other = draw.choice(("", ".html", ".md", ".htm", "/"))
         yield Option(3, start + ending.start(), start + ending.end(), other, recoverable="D")
@@ -279,7 +279,7 @@ def _other_url_options(unit: Unit, start: int, end: int, link: Region, draw: Dra
     """The URL of another link of the unit, as after copying, or that of a page above or of the front page."""
     url = unit.doc.text[start:end]
     for other in unit.regions_of("link", "definition"):
-        _, span = _target(unit, other)
+        _, span = _label_and_url(unit, other)
         if span and span[0] != start and unit.doc.text[slice(*span)] != url:
             yield Option(1, start, end, unit.doc.text[slice(*span)], recoverable="D")
     host_end = url.find("/", 8)
@@ -306,7 +306,7 @@ def _drop_link(place: Place, draw: Draw) -> Fault | None:
     return Fault((Edit(link.start, link.end, words),), recoverable="D") if words.strip() else None
 
 
-def _target(unit: Unit, region: Region) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+def _label_and_url(unit: Unit, region: Region) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
     """The ranges of the label and of the URL of a link, image, reference or definition; None where it has none."""
     text = unit.doc.text
     if region.kind == "definition":
@@ -314,7 +314,11 @@ def _target(unit: Unit, region: Region) -> tuple[tuple[int, int] | None, tuple[i
         return (match.span(1), match.span(2) if match[2] else None) if match else (None, None)
     if region.kind == "reference":
         autolink = text[region.start] == "<"
-        inner = (region.start + 1, region.end - 1) if unit.doc.format == "markdown" else region[3:5]
+        inner = (
+            (region.start + 1, region.end - 1)
+            if unit.doc.format == "markdown"
+            else (region.inner_start, region.inner_end)
+        )
         return (None, inner) if autolink else (inner, None)
     if unit.doc.format == "rst":
         match = _RST_URL.search(text, region.inner_end, region.end)
@@ -349,7 +353,7 @@ def _label_options(unit: Unit, label: tuple[int, int], region: Region, draw: Dra
 
 
 def _has_label(unit: Unit, link: Region, name: str) -> bool:
-    label, _ = _target(unit, link)
+    label, _ = _label_and_url(unit, link)
     return label is not None and _label_key(unit.doc.text[slice(*label)]) == _label_key(name)
 
 
@@ -437,7 +441,7 @@ def _cut_url_options(unit: Unit, start: int, end: int, link: Region, draw: Draw)
         yield Option(2, start + host_end, start + url.find("/", host_end + 1), "", recoverable="D")
     if url.startswith("../"):
         yield Option(3, start, start + 3, draw.choice(("./", "", "../../")), recoverable="D")
-    ending = _ENDING.search(url)
+    ending = _FILE_ENDING.search(url)
     if ending:
         other = draw.choice(("", ".htm", ".txt"))
         yield Option(3, start + ending.start(), start + ending.end(), other, recoverable="D")
@@ -482,7 +486,7 @@ def empty_link_text(place: Place, draw: Draw) -> Fault | None:
     if link.kind == "image":
         return choose_option(draw, _alternative_text_options(text, link))
     words = text[link.inner_start : link.inner_end]
-    _, url = _target(unit, link)
+    _, url = _label_and_url(unit, link)
     masked = unit.doc.body[link.inner_start : link.inner_end]
     if not words.strip() or BLOCK in masked or words in _LINK_TEXTS or words.startswith(("http", "www.")):
         return None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 from degraders.draw import Draw
+from degraders.edits import Edit
 from degraders.lexicon import mapping, phrases
+from degraders.registry import Fault, Place
 from degraders.text.document import Unit
 
 STAND_INS = phrases("stand_ins")
@@ -68,3 +70,10 @@ def nearest_mention(unit: Unit, token: str, start: int) -> tuple[int, int] | Non
         return None
     nearest = min(mentions, key=lambda at: abs(at - start))
     return nearest, nearest + len(token)
+
+
+def replace_name(place: Place, wrong: str) -> Fault:
+    """Replace the text of a place by a wrong one; class C if the unit mentions the right one elsewhere, else D."""
+    edit = Edit(place.start, place.end, wrong)
+    evidence = nearest_mention(place.unit, place.text, place.start)
+    return Fault((edit,), recoverable="C" if evidence else "D", evidence=evidence)

@@ -263,7 +263,7 @@ register_degrader(
         _change_number,
         recoverable="D",
     ),
-    does="changes a version, a port or a count where it is mentioned",
+    does="changes one mention of a version, a port or a count",
     example=("Use port 8080. The log names port 8080 too.", "Use port 8080. The log names port 8081 too."),
     recoverable="C",
     severity=3,

@@ -27,7 +27,7 @@ _ENTITIES = {
     "\n": ("<br>\n", "<br/>\n", "<br />\n"),
     ".": (".&nbsp;", ".<br>"),
 }
-_PAGE_HEADERS = phrases("page_furniture")
+_PAGE_HEADERS = phrases("page_headers")
 _LOOK_ALIKES = (("m", "rn"), ("rn", "m"), ("l", "1"), ("cl", "d"), ("li", "h"), ("ri", "n"), ("o", "0"), ("e", "c"))
 _SYLLABLE = re.compile(
     r"(?=(?:tion|sion|ment|ness|able|ible|ture|less|ful)(?:s|ed)?$)"

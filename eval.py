@@ -385,7 +385,7 @@ def predict_with_model(options: Options, model: str, data: EvaluationPairs) -> P
         model=model,
         base=options.base_model,
         bits=options.bits,
-        window=options.max_length,
+        max_length=options.max_length,
         batch=options.batch,
         sampling=Sampling(options.temperature, options.top_p, options.seed, keep_bias),
         guarded=not options.no_guard,
@@ -396,11 +396,11 @@ def predict_with_model(options: Options, model: str, data: EvaluationPairs) -> P
     signature = settings.signature()
     run_signature = {"version": __version__, "data": data.sha256, "pairs": len(data.pairs), **signature}
     store = PredictionStore(options.prediction_store, run_signature, process=int(os.environ.get("RANK", "0")))
-    answered = answer_pairs(settings, data.pairs, store, begin_anew=options.force)
+    answered = answer_pairs(settings, data.pairs, store, restart=options.force)
     if answered is None:
         return None
-    generated = len(answered.predictions) - answered.found
-    facts = [("answers", f"{generated:,} generated, {answered.found:,} reused")]
+    generated = len(answered.predictions) - answered.reused
+    facts = [("answers", f"{generated:,} generated, {answered.reused:,} reused")]
     if answered.tokens:
         rate = f"{answered.tokens / answered.seconds:,.0f} tokens per second"
         processes = "" if answered.processes == 1 else f", {answered.processes} processes"

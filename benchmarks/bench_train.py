@@ -266,14 +266,14 @@ def draw_examples(dataset: Path, tokenizer: Any, count: int) -> list[Example]:
     from degraders.dataset.pairs import read_pairs
     from fixer.examples import encode_pairs
     from fixer.prompts import PromptStyle
-    from fixer.training import order
+    from fixer.training import epoch_order
 
     pairs = list(read_pairs(dataset))
-    pairs = [pairs[index] for index in order(len(pairs), SEED, 0)[: 4 * count]]
+    pairs = [pairs[index] for index in epoch_order(len(pairs), SEED, 0)[: 4 * count]]
     examples, _ = encode_pairs(pairs, PromptStyle(), tokenizer, max_length=MAX_LENGTH)
     if len(examples) < count:
         sys.exit(f"{dataset}: {len(examples)} examples of at most {MAX_LENGTH} tokens; {count} are needed")
-    return [examples[index] for index in order(len(examples), SEED, 0)[:count]]
+    return [examples[index] for index in epoch_order(len(examples), SEED, 0)[:count]]
 
 
 def train_ours(model: Any, examples: Sequence[Example], *, pad_id: int, steps: int, profiled: bool) -> Result:
@@ -301,7 +301,7 @@ def train_ours(model: Any, examples: Sequence[Example], *, pad_id: int, steps: i
 
     log = Clock(None, [], tensorboard=False)
     accelerator = make_accelerator("cpu")
-    recipe = train_qlora.recipe_of(recipe_options(steps), len(examples), accelerator)
+    recipe = train_qlora.build_recipe(recipe_options(steps), len(examples), accelerator)
     began = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         checkpoints = Checkpoints(Path(folder), {})
@@ -344,11 +344,11 @@ def operator_kind(event: Any) -> str:
     return "rest: norms, activations, sums, optimizer"
 
 
-def recipe_options(steps: int) -> argparse.Namespace:
+def recipe_options(steps: int) -> train_qlora.Options:
     """The options of train_qlora.py: its defaults, except for the settings that both sides must share."""
     arguments = ["--learning_rate", str(RATE), "--schedule", "constant", "--warmup", "0", "--max_steps", str(steps)]
-    arguments += ["--per_device_batch_size", str(STEP), "--seed", str(SEED)]
-    return train_qlora.build_parser().parse_args(arguments)
+    arguments += ["--per_device_batch_size", str(STEP), "--seed", str(SEED), "--dataset", "not-read.jsonl"]
+    return cli.parse_options(train_qlora.build_parser(), arguments, train_qlora.Options)
 
 
 def differences(times: Sequence[float]) -> list[float]:
@@ -396,9 +396,9 @@ def train_trl(
 
 def step_batches(examples: Sequence[Example]) -> list[list[Example]]:
     """The examples of our steps, sorted by length within each, which saves TRL padding in small batches."""
-    from fixer.training import order
+    from fixer.training import epoch_order
 
-    ordered = [examples[index] for index in order(len(examples), SEED, 0)]
+    ordered = [examples[index] for index in epoch_order(len(examples), SEED, 0)]
     return [sorted(ordered[start : start + STEP], key=len) for start in range(0, len(ordered), STEP)]
 
 

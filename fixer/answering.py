@@ -1,8 +1,7 @@
-"""A model's answers to many texts: shared out among processes, kept as they are made, gathered in order."""
+"""A model's answers to many texts: divided among processes, stored as they are made, returned in order."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 import time
@@ -17,30 +16,38 @@ from tqdm import tqdm
 from degraders.dataset.pairs import Pair
 from degraders.errors import UserError
 from fixer.artefacts import MANIFEST
-from fixer.devices import make_accelerator
+from fixer.devices import make_accelerator, process_share
 from fixer.generation import Sampling
 from fixer.guard import Limits
-from fixer.loading import base_name, base_of, has_style, is_adapter, load_adapter, load_base, load_tokenizer
+from fixer.loading import (
+    check_bits,
+    fingerprint,
+    has_style,
+    is_adapter,
+    load_adapter,
+    load_base,
+    load_tokenizer,
+    read_base_name,
+    resolve_base_name,
+)
 from fixer.predictions import Prediction, PredictionStore
 from fixer.prompts import PromptStyle
-from fixer.repair import Repairer
+from fixer.repair import MAX_LENGTH, Repairer
 
-WINDOW = 512
 KEEP_BIAS = 2.0
-"""Nats by which a change must be likelier than keeping the text: of 1, 2 and 3, fixers taught by our spelling and
-grammar, and by all of our degraders, mended real errors best with it, each asked with one seed (docs/WORTH.md)."""
-HASHED = 200_000_000
-_OF_A_MODEL = ("*.safetensors", "*.bin", "*config.json", "tokenizer*", "*.jinja", "prompt_style.json")
+"""Nats by which a change must be more likely than keeping the text. Of 1, 2 and 3, fixers trained on our spelling and
+grammar errors, and on all of our degraders, repaired the most real errors with 2; one seed each (docs/WORTH.md)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AnswerSettings:
-    """Which model answers, and how; `window` None is what an adapter was trained with, or `WINDOW` tokens."""
+    """Which model answers, and how; `max_length` None means the length that an adapter was trained with, or
+    `MAX_LENGTH` tokens."""
 
     model: str
     base: str | None
     bits: int
-    window: int | None
+    max_length: int | None
     batch: int
     sampling: Sampling
     guarded: bool
@@ -48,22 +55,27 @@ class AnswerSettings:
     attention: str
     trust_remote_code: bool
 
+    def __post_init__(self) -> None:
+        check_bits(self.bits)
+        if self.batch < 1:
+            raise ValueError(f"batch is {self.batch}, not a number of at least 1")
+
     @property
     def folder(self) -> Path:
         return Path(self.model)
 
     def signature(self) -> dict[str, Any]:
-        """All that has a part in the answers; a batch or a number of processes has none."""
+        """Everything that the answers depend on; neither the batch nor the number of processes belongs to it."""
         adapter = is_adapter(self.folder)
-        base = base_name(self.base or base_of(self.folder)) if adapter else None
+        base = resolve_base_name(self.base or read_base_name(self.folder)) if adapter else None
         sampling = self.sampling
         return {
-            "model": self.folder.name if self.folder.is_dir() else base_name(self.model),
+            "model": self.folder.name if self.folder.is_dir() else resolve_base_name(self.model),
             "weights": fingerprint(self.folder),
             "base_model": base if base is None or not Path(base).is_dir() else Path(base).name,
             "base_weights": fingerprint(Path(base)) if base else "",
             "bits": self.bits,
-            "max_length": self.most_tokens(),
+            "max_length": self.effective_max_length(),
             "temperature": sampling.temperature,
             "top_p": sampling.top_p if sampling.temperature else 1.0,
             "sampling_seed": sampling.seed if sampling.temperature else None,
@@ -71,142 +83,137 @@ class AnswerSettings:
             "guard": self.guarded,
         }
 
-    def most_tokens(self) -> int:
-        """The tokens that prompt and answer may have together."""
-        if self.window:
-            return self.window
+    def effective_max_length(self) -> int:
+        """The most tokens that prompt and answer may have together."""
+        if self.max_length:
+            return self.max_length
         try:
-            told = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
-            return int(told["options"]["max_length"])
+            manifest = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
+            return int(manifest["options"]["max_length"])
         except (OSError, ValueError, KeyError, TypeError):
-            return WINDOW
+            return MAX_LENGTH
 
 
 def default_keep_bias(model: str) -> float:
-    """The bias towards keeping the text where none is asked for; none where answers follow no text."""
+    """The bias towards keeping the text, if the user passes none; 0 for target formats that do not copy the text."""
     folder = Path(model)
-    follows = not has_style(folder) or PromptStyle.load(folder).target_format == "good_only"
-    return KEEP_BIAS if follows else 0.0
+    copies = not has_style(folder) or PromptStyle.load(folder).target_format == "good_only"
+    return KEEP_BIAS if copies else 0.0
 
 
-def fingerprint(folder: Path) -> str:
-    """A digest of a model's folder: its files by name and size, and the contents of those under 200 MB; empty for a
-    name of the hub."""
-    if not folder.is_dir():
-        return ""
-    found = hashlib.sha256()
-    for path in sorted({path for pattern in _OF_A_MODEL for path in folder.glob(pattern) if path.is_file()}):
-        size = path.stat().st_size
-        found.update(f"{path.name}\0{size}\0".encode())
-        if size < HASHED:
-            with path.open("rb") as file:
-                found.update(hashlib.file_digest(file, "sha256").digest())
-    return found.hexdigest()[:16]
+def load_model(settings: AnswerSettings, device: torch.device) -> tuple[Any, Any, PromptStyle]:
+    """Model, tokenizer and prompt style of an adapter's folder or of a plain model, which answers with the whole text.
 
-
-def load(asked: AnswerSettings, device: torch.device) -> tuple[Any, Any, PromptStyle]:
-    """Model, tokenizer and prompt style of an adapter's folder or of a plain model, which is asked for the whole text.
-
-    UserError if it is not to be had, if it was trained to write errors, or if its answers do not follow their text,
-    which a bias towards keeping it asks for.
+    UserError if it cannot be loaded, if it was trained to write errors, or if a bias towards keeping the text is set
+    but its answers do not copy the text.
     """
-    settings: dict[str, Any] = {
-        "bits": asked.bits,
+    loading: dict[str, Any] = {
+        "bits": settings.bits,
         "device": device,
-        "attention": asked.attention,
-        "trust_remote_code": asked.trust_remote_code,
+        "attention": settings.attention,
+        "trust_remote_code": settings.trust_remote_code,
     }
-    if is_adapter(asked.folder):
-        model, tokenizer, style = load_adapter(asked.folder, base=asked.base, **settings)
+    folder = settings.folder
+    if is_adapter(folder):
+        model, tokenizer, style = load_adapter(folder, base=settings.base, **loading)
     else:
-        name = base_name(asked.model)
-        tokenizer = load_tokenizer(name, trust_remote_code=asked.trust_remote_code)
-        chat = bool(getattr(tokenizer, "chat_template", None))
-        style = PromptStyle.load(asked.folder) if has_style(asked.folder) else PromptStyle("chat" if chat else "plain")
-        model = load_base(name, **settings)
+        name = resolve_base_name(settings.model)
+        tokenizer = load_tokenizer(name, trust_remote_code=settings.trust_remote_code)
+        style = PromptStyle.load(folder) if has_style(folder) else PromptStyle.for_tokenizer(tokenizer)
+        model = load_base(name, **loading)
     if style.direction != "repair":
-        raise UserError(f"{asked.model}: was trained to write errors (--direction degrade); what is scored is repairs")
-    if asked.sampling.keep_bias and style.target_format != "good_only":
         raise UserError(
-            f"--keep_bias: {asked.model} answers in {style.target_format}, which follows no text; leave it out"
+            f"{settings.model}: was trained to write errors (--direction degrade), but repairs are evaluated"
+        )
+    if settings.sampling.keep_bias and style.target_format != "good_only":
+        raise UserError(
+            f"--keep_bias: {settings.model} answers in the format {style.target_format}, which does not copy the text; "
+            "leave the option out"
         )
     return model, tokenizer, style
 
 
 @dataclass(frozen=True)
 class AnsweredPairs:
-    """The predictions of all pairs, in their order: `found` were there, the others made now, in so many tokens by all
-    processes, and seconds of the main one."""
+    """The predictions of all pairs, in their order.
+
+    `reused` of them existed before; all `processes` generated the others, in `tokens` tokens, and the main process took
+    `seconds` for its share.
+    """
 
     predictions: list[Prediction]
-    found: int
+    reused: int
     tokens: int
     seconds: float
     processes: int
 
 
 def answer_pairs(
-    asked: AnswerSettings, pairs: Sequence[Pair], kept: PredictionStore, *, begin_anew: bool
+    settings: AnswerSettings, pairs: Sequence[Pair], store: PredictionStore, *, restart: bool
 ) -> AnsweredPairs | None:
-    """The answers of a model to pairs; None in all processes but the main one, which writes and speaks."""
-    accelerator = make_accelerator(asked.device_map)
-    if begin_anew and accelerator.is_main_process:
-        kept.remove()
+    """A model's answers to pairs; None in all processes except the main one, which reports and writes the result.
+
+    Answers that the store holds are reused, unless `restart` removes them first.
+    """
+    accelerator = make_accelerator(settings.device_map)
+    if restart and accelerator.is_main_process:
+        store.remove()
     accelerator.wait_for_everyone()
-    found, broken = kept.found()
-    # All must have read before one writes, or they would share out different rests.
+    reused, broken = store.load()
+    # All processes must have read before one writes, or they would divide different remaining pairs.
     accelerator.wait_for_everyone()
-    if found and accelerator.is_main_process:
-        again = f", {broken} broken lines are made again" if broken else ""
-        print(f"going on: {len(found):,} of {len(pairs):,} answers are there{again}", file=sys.stderr)
-    rest = [pair for pair in pairs if pair.id not in found]
-    share = shared_out(rest, accelerator.process_index, accelerator.num_processes)
-    seconds = _generate(asked, share, kept, accelerator) if share else 0.0
-    kept.close()
+    if reused and accelerator.is_main_process:
+        again = f", {broken} broken lines are answered again" if broken else ""
+        print(f"resuming: {len(reused):,} of {len(pairs):,} answers exist{again}", file=sys.stderr)
+    remaining = [pair for pair in pairs if pair.id not in reused]
+    process, processes = accelerator.process_index, accelerator.num_processes
+    share = process_share(remaining, lambda pair: (-len(pair.bad), pair.id), process, processes)
+    seconds = _answer_share(settings, share, store, accelerator) if share else 0.0
+    store.close()
     accelerator.wait_for_everyone()
-    processes, is_main = accelerator.num_processes, accelerator.is_main_process
+    is_main = accelerator.is_main_process
     accelerator.end_training()
     if not is_main:
         return None
-    made, _ = kept.found()
-    predictions = [made[pair.id] for pair in pairs]
-    kept.finish(predictions)
-    tokens = sum(one.tokens for one in predictions if one.id not in found)
-    return AnsweredPairs(predictions, len(found), tokens, seconds, processes)
+    by_id, _ = store.load()
+    predictions = [by_id[pair.id] for pair in pairs]
+    store.finish(predictions)
+    tokens = sum(prediction.tokens for prediction in predictions if prediction.id not in reused)
+    return AnsweredPairs(
+        predictions=predictions, reused=len(reused), tokens=tokens, seconds=seconds, processes=processes
+    )
 
 
-def shared_out(pairs: Sequence[Pair], process: int, processes: int) -> list[Pair]:
-    """A process's share: pairs dealt out by length, so that all have about as much to do."""
-    return sorted(pairs, key=lambda pair: (-len(pair.bad), pair.id))[process::processes]
-
-
-def _generate(asked: AnswerSettings, share: Sequence[Pair], kept: PredictionStore, accelerator: Any) -> float:
-    """Answer a share of the pairs; returns the seconds it took, loading left out."""
-    model, tokenizer, style = load(asked, accelerator.device)
+def _answer_share(settings: AnswerSettings, share: Sequence[Pair], store: PredictionStore, accelerator: Any) -> float:
+    """Answer the pairs of this process; returns the seconds without loading."""
+    model, tokenizer, style = load_model(settings, accelerator.device)
     repairer = Repairer(
         model,
         tokenizer,
         style,
-        window=asked.most_tokens(),
-        batch=asked.batch,
-        sampling=asked.sampling,
-        limits=Limits() if asked.guarded else None,
+        max_length=settings.effective_max_length(),
+        batch=settings.batch,
+        sampling=settings.sampling,
+        limits=Limits() if settings.guarded else None,
     )
-    progress = _Progress(sum(len(p.bad) for p in share), len(share), hidden=not accelerator.is_main_process)
+    chars = sum(len(pair.bad) for pair in share)
+    progress = _Progress(chars, len(share), hidden=not accelerator.is_main_process)
     began = time.perf_counter()
     try:
-        for made in repairer(share, seen=progress.seen):
-            kept.add(made)
-            progress.done += 1
+        for prediction in repairer(share, on_piece=progress.advance):
+            store.add(prediction)
+            progress.texts_done += 1
     except torch.OutOfMemoryError as error:
-        raise UserError(f"out of GPU memory; lower --batch (now {asked.batch}) or --max_length, or --bits 4") from error
+        raise UserError(
+            f"out of GPU memory; lower --batch (now {settings.batch}) or --max_length, or --bits 4"
+        ) from error
     finally:
         progress.close()
     return time.perf_counter() - began
 
 
 class _Progress:
-    """A bar on stderr that counts characters, the best measure of the time that is left."""
+    """A progress bar on stderr that counts characters, the best measure of the remaining time."""
 
     def __init__(self, chars: int, texts: int, *, hidden: bool) -> None:
         self._bar = tqdm(
@@ -219,15 +226,15 @@ class _Progress:
             disable=hidden,
         )
         self._texts, self._began = texts, time.perf_counter()
-        self.tokens = self.done = 0
+        self._tokens = self.texts_done = 0
 
-    def seen(self, chars: int, tokens: int) -> None:
-        """A piece of a text is done."""
-        self.tokens += tokens
-        rate = self.tokens / (time.perf_counter() - self._began)
-        self._bar.set_postfix_str(f"{self.done}/{self._texts} texts, {rate:,.0f} tokens/s", refresh=False)
+    def advance(self, chars: int, tokens: int) -> None:
+        """Count a finished piece of a text."""
+        self._tokens += tokens
+        rate = self._tokens / (time.perf_counter() - self._began)
+        self._bar.set_postfix_str(f"{self.texts_done}/{self._texts} texts, {rate:,.0f} tokens/s", refresh=False)
         self._bar.update(chars)
 
     def close(self) -> None:
-        self.seen(0, 0)
+        self.advance(0, 0)
         self._bar.close()

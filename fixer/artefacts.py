@@ -1,4 +1,4 @@
-"""What a training run leaves in its folder: log, loss curve, adapter, model card, and last the manifest."""
+"""The files of a training run: log, loss curve, adapter, model card, and last the manifest."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from typing import Any, TextIO
 
 from degraders.errors import UserError
 from degraders.files import lock_file, sha256_file, write_text
-from fixer.checkpoints import Row, json_lines
-from fixer.prompts import STYLE_FILE as STYLE
-from fixer.prompts import PromptStyle
+from fixer.checkpoints import LogRow, json_lines
+from fixer.prompts import STYLE_FILE, PromptStyle
 
 MANIFEST, METRICS, CURVE, CARD = "train_manifest.json", "metrics.jsonl", "loss.png", "README.md"
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
-_ADAPTER = ("adapter_model.safetensors", "adapter_config.json", STYLE)
-_TOKENIZER = (
+_ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json", STYLE_FILE)
+_TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
     *("chat_template.jinja", "vocab.json", "merges.txt", "tokenizer.model"),
 )
+_FILES = (*_ADAPTER_FILES, *_TOKENIZER_FILES, METRICS, CURVE, CARD)
 
 
 @contextmanager
 def claim_folder(folder: Path) -> Iterator[None]:
-    """Keep the folder, made if it is absent, for this run alone; left away again if nothing was written to it."""
-    made = not folder.exists()
+    """Lock the folder for this run. A missing folder is created, and removed again if nothing was written to it."""
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -37,53 +37,53 @@ def claim_folder(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-        if made and not any(folder.iterdir()):
+        if is_new and not any(folder.iterdir()):
             folder.rmdir()
 
 
 def check_folder(folder: Path, *, force: bool, resume: bool) -> None:
-    """UserError if the folder holds what would be lost, or if there is nothing to resume."""
+    """UserError if the folder holds files that would be lost, or if there is nothing to resume."""
     if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder}: is a file; name a folder with --save_dir")
-    taken = folder.is_dir() and any(folder.iterdir())
-    if resume and not taken:
-        raise UserError(f"{folder}: holds no run to go on with; leave --resume out to begin one")
+        raise UserError(f"{folder}: is a file; pass a folder as --save_dir")
+    occupied = folder.is_dir() and any(folder.iterdir())
+    if resume and not occupied:
+        raise UserError(f"{folder}: holds no run to resume; leave out --resume to start one")
     if resume and (folder / MANIFEST).exists():
-        raise UserError(f"{folder}: its run is finished; --force begins anew, another --save_dir keeps both")
-    if taken and not force and not resume:
-        raise UserError(f"{folder}: is not empty; --resume goes on with its run, --force replaces it")
+        raise UserError(f"{folder}: its run is finished; pass --force to replace it, or another --save_dir")
+    if occupied and not force and not resume:
+        raise UserError(f"{folder}: is not empty; pass --resume to continue its run, or --force to replace it")
 
 
 def clear_folder(folder: Path) -> None:
-    """Remove what an earlier run left, the manifest first; what is not ours stays."""
-    for name in (MANIFEST, *_ADAPTER, *_TOKENIZER, METRICS, CURVE, CARD):
+    """Remove the files of an earlier run, the manifest first; other files stay."""
+    for name in (MANIFEST, *_FILES):
         (folder / name).unlink(missing_ok=True)
     for name in (CHECKPOINTS, TENSORBOARD):
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
 class MetricsLog:
-    """The rows of `metrics.jsonl`: one a step, one a validation; times stand only in TensorBoard.
+    """The rows of `metrics.jsonl`, one for each step and each validation; times are only in TensorBoard.
 
-    `folder` is None for the processes that write nothing.
+    `folder` is None for processes that write nothing.
     """
 
-    def __init__(self, folder: Path | None, rows: Sequence[Row], *, tensorboard: bool) -> None:
+    def __init__(self, folder: Path | None, rows: Sequence[LogRow], *, tensorboard: bool) -> None:
         self.rows = list(rows)
         self._folder, self._tensorboard = folder, tensorboard
         self._file: TextIO | None = None
         self._board: Any = None
 
     def _open(self, folder: Path) -> None:
-        """Begin the files with the rows that there are; not before the first new one, so that a run that fails before
-        it has done anything leaves nothing behind."""
+        """Create the files with the rows so far. This waits for the first new row, so that a run that fails before it
+        leaves no files."""
         write_text(folder / METRICS, json_lines(self.rows))
         self._file = (folder / METRICS).open("a", encoding="utf-8", newline="\n")
         if self._tensorboard:
-            self._board = _board(folder / TENSORBOARD, self.rows)
+            self._board = _open_tensorboard(folder / TENSORBOARD, self.rows)
 
-    def add(self, row: Row, *, speed: float | None = None) -> None:
-        """Log a row; `speed` is in tokens a second."""
+    def add(self, row: LogRow, *, speed: float | None = None) -> None:
+        """Log a row; `speed` is in tokens per second."""
         if self._folder and not self._file:
             self._open(self._folder)
         self.rows.append(row)
@@ -101,14 +101,14 @@ class MetricsLog:
             if sink:
                 sink.close()
 
-    def steps(self) -> list[Row]:
+    def steps(self) -> list[LogRow]:
         return [row for row in self.rows if "loss" in row]
 
-    def validations(self) -> list[Row]:
+    def validations(self) -> list[LogRow]:
         return [row for row in self.rows if "validation_loss" in row]
 
-    def best(self) -> Row | None:
-        """The row of the lowest validation loss, the first of equals."""
+    def best(self) -> LogRow | None:
+        """The row with the lowest validation loss, the first of several."""
         return min(self.validations(), key=lambda row: float(row["validation_loss"]), default=None)
 
     def evaluations_since_best(self) -> int:
@@ -116,19 +116,29 @@ class MetricsLog:
         return sum(row["step"] > best["step"] for row in self.validations()) if best else 0
 
 
-def _board(folder: Path, rows: Sequence[Row]) -> Any:
+def _open_tensorboard(folder: Path, rows: Sequence[LogRow]) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise UserError("--tensorboard: needs a package: pip install tensorboard") from error
-    last = rows[-1]["step"] + 1 if rows else None
-    return SummaryWriter(str(folder), purge_step=last)
+    first_new_step = rows[-1]["step"] + 1 if rows else None
+    return SummaryWriter(str(folder), purge_step=first_new_step)
 
 
 def write_adapter(
-    folder: Path, model: Any, weights: Mapping[str, Any], tokenizer: Any, style: PromptStyle, log: MetricsLog, card: str
+    folder: Path,
+    *,
+    model: Any,
+    weights: Mapping[str, Any],
+    tokenizer: Any,
+    style: PromptStyle,
+    log: MetricsLog,
+    card: str,
 ) -> None:
-    """Write the adapter and what explains it: all of it under another name first, then renamed into place."""
+    """Write the adapter with tokenizer, prompt style, loss curve and model card.
+
+    The files are written to a temporary folder first, and then moved into place.
+    """
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as name:
         partial = Path(name)
         # Nothing was added to the vocabulary, so no embedding belongs to the adapter (and no hub is asked about it).
@@ -143,14 +153,14 @@ def write_adapter(
 
 
 def _sort_lists(path: Path) -> None:
-    """Give the module names, which peft keeps as a set, an order: the same run writes the same bytes."""
+    """Sort the module names, which peft stores as a set, so that the same run writes the same bytes."""
     config = json.loads(path.read_text(encoding="utf-8"))
     ordered = {name: sorted(value) if isinstance(value, list) else value for name, value in config.items()}
     write_text(path, json.dumps(ordered, indent=2, sort_keys=True) + "\n")
 
 
 def draw_curve(path: Path, log: MetricsLog) -> None:
-    """A PNG of the loss: every step as a point, its running mean as a line, and the validations."""
+    """Write a PNG of the loss: each step as a point, the running mean as a line, and the validations."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -164,14 +174,14 @@ def draw_curve(path: Path, log: MetricsLog) -> None:
     if log.validations():
         points = [(row["step"], row["validation_loss"]) for row in log.validations()]
         axes.plot(*zip(*points, strict=True), "o-", color="tab:orange", label="validation")
-    axes.set(xlabel="step", ylabel="loss a token")
+    axes.set(xlabel="step", ylabel="loss per token")
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=120, metadata={"Software": None})
 
 
 def _smooth(values: Sequence[float], share: float = 0.1) -> list[float]:
-    """An exponential running mean, free of the start's bias."""
+    """An exponential running mean, corrected for the bias of its start."""
     smooth: list[float] = []
     mean = weight = 0.0
     for value in values:
@@ -182,22 +192,24 @@ def _smooth(values: Sequence[float], share: float = 0.1) -> list[float]:
 
 
 def model_card(base: str, options: Mapping[str, Any], facts: Sequence[tuple[str, str]], style: PromptStyle) -> str:
-    """The model card, as hubs show it: what the adapter is, how it is loaded, what it was made of, what came out."""
+    """The model card in the hub's format: what the adapter does, how to load it, its results and its options."""
     head = ["---", *([f"base_model: {json.dumps(base)}"]), "library_name: peft", "pipeline_tag: text-generation"]
     tags = ["tags:", "- lora", "- documentation", "- text-correction", "---"]
     does = "repairs documentation" if style.direction == "repair" else "writes errors into documentation"
-    chosen = "\n".join(f"| `{name}` | {json.dumps(value)} |" for name, value in options.items())
-    told = "\n".join(f"| {name} | {value} |" for name, value in facts)
-    return "\n".join([*head, *tags]) + _CARD.format(base=base, does=does, options=chosen, facts=told, style=style)
+    option_rows = "\n".join(f"| `{name}` | {json.dumps(value)} |" for name, value in options.items())
+    fact_rows = "\n".join(f"| {name} | {value} |" for name, value in facts)
+    body = _CARD.format(base=base, does=does, options=option_rows, facts=fact_rows, style=style)
+    return "\n".join([*head, *tags]) + body
 
 
 _CARD = """
 
 # A documentation fixer
 
-A LoRA adapter of `{base}` that {does}: it answers in the format `{style.target_format}` to prompts in the
-style `{style.name}` ([`prompt_style.json`](prompt_style.json)). Made by `train_qlora.py` of Documentation QA Reducer,
-whose `eval.py` asks it as it was trained and guards its answers: some run away, so do not use them unguarded.
+A LoRA adapter for `{base}` that {does}. It answers in the format `{style.target_format}` to prompts in the style
+`{style.name}` ([`prompt_style.json`](prompt_style.json)). It was trained with `train_qlora.py` of Documentation QA
+Reducer. The project's `eval.py` prompts it exactly as in training and checks its answers with a guard. Do not use the
+answers without the guard: some of them run away.
 
 ```python
 from peft import PeftModel
@@ -222,17 +234,13 @@ tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")
 |---|---|
 {options}
 
-The base model's licence holds for the adapter too, and so do the licences of the texts it was trained on.
+The licence of the base model applies to the adapter too, and so do the licences of its training texts.
 """
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> list[str]:
-    """Write the manifest, with the digests of all files, as the last one; returns the names of all that was written."""
-    names = [path.name for path in sorted(folder.iterdir()) if path.is_file() and path.name in _known()]
+    """Write the manifest, with the digests of all files of the run, as the last file; returns the names of all."""
+    names = [path.name for path in sorted(folder.iterdir()) if path.is_file() and path.name in _FILES]
     files = {name: sha256_file(folder / name) for name in names}
     write_text(folder / MANIFEST, json.dumps({**content, "sha256": files}, indent=2) + "\n")
     return [*names, MANIFEST]
-
-
-def _known() -> set[str]:
-    return {*_ADAPTER, *_TOKENIZER, METRICS, CURVE, CARD}

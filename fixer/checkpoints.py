@@ -1,9 +1,9 @@
-"""Checkpoints: all that a run needs to go on exactly as if it had never stopped.
+"""Checkpoints: everything that a run needs to continue exactly as if it had never stopped.
 
-One is a folder `step-000100` with the trained weights, the optimizer's state, the best weights so far, the log, and
-`state.json`: the position, the options of the run and the digests of the other files. It is written under another name
-and renamed, so it is whole or absent. Schedule, order of the examples and random numbers are functions of the seed and
-the step (`training.py`): the position holds them all.
+A checkpoint is a folder `step-000100` with the trained weights, the optimizer's state, the best weights so far, the
+log, and `state.json`: the step, the options of the run and the digests of the other files. It is written under a
+temporary name and then renamed, so it is complete or missing. Schedule, order of the examples and random numbers need
+no state: they are functions of the seed and the step (`training.py`).
 """
 
 from __future__ import annotations
@@ -24,32 +24,36 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from degraders.errors import UserError
 from degraders.files import sha256_file
 
-Row = dict[str, Any]
-KEPT = 2
+LogRow = dict[str, Any]
+KEEP = 2
+"""Checkpoints of a run that are kept, the newest ones."""
 _PARTS = ("weights", "optimizer", "best")
 _STATE, _HISTORY = "state.json", "history.jsonl"
 
 
 @dataclass
 class TrainingState:
-    """A run after `step` optimizer steps; `best` is empty before the first validation, `history` the log's rows."""
+    """A run after `step` optimizer steps.
+
+    `best` are the best weights so far (empty before the first validation), `history` are the rows of the log.
+    """
 
     step: int
     weights: dict[str, Tensor]
     optimizer: dict[str, Tensor]
     best: dict[str, Tensor]
-    history: list[Row]
+    history: list[LogRow]
 
 
 class Checkpoints:
-    """The checkpoints of one run in a folder; the last two are kept."""
+    """The checkpoints of one run, in a folder."""
 
     def __init__(self, folder: Path, signature: Mapping[str, Any]) -> None:
         self.folder = folder
         self.signature = dict(signature)
 
     def save(self, state: TrainingState) -> None:
-        """Write a checkpoint, whole or not at all, then remove those that are no longer needed."""
+        """Write a checkpoint, completely or not at all, then remove the oldest ones."""
         final = self.folder / f"step-{state.step:06}"
         partial = final.with_name(final.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
@@ -62,77 +66,79 @@ class Checkpoints:
         (partial / _STATE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         shutil.rmtree(final, ignore_errors=True)
         partial.replace(final)
-        for old in self._found()[KEPT:]:
+        for old in self._folders()[KEEP:]:
             shutil.rmtree(old)
 
-    def last(self) -> tuple[TrainingState | None, list[str]]:
-        """The newest checkpoint that is whole, None if there is none; and a note on each that is broken.
+    def load_last(self) -> tuple[TrainingState | None, list[str]]:
+        """The newest checkpoint that is intact, None if there is no checkpoint; and a note about each broken one.
 
-        UserError if all are broken, or if the run was begun with other options.
+        UserError if all are broken, or if the run was started with other options.
         """
         notes: list[str] = []
-        found = self._found()
-        for folder in found:
+        folders = self._folders()
+        for folder in folders:
             try:
                 return self._load(folder), notes
             except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
                 notes.append(f"{folder}: broken ({error})")
-        if found:
-            raise UserError(f"{'; '.join(notes)}; no checkpoint is whole: --force begins anew")
+        if folders:
+            raise UserError(f"{'; '.join(notes)}; no checkpoint is intact: pass --force to start again")
         return None, notes
 
-    def _found(self) -> list[Path]:
-        """The folders of checkpoints, newest first."""
+    def _folders(self) -> list[Path]:
+        """The folders of all checkpoints, newest first."""
         return sorted((path for path in self.folder.glob("step-*") if path.name[5:].isdecimal()), reverse=True)
 
     def _load(self, folder: Path) -> TrainingState:
         content = json.loads((folder / _STATE).read_text(encoding="utf-8"))
         for name, expected in content["sha256"].items():
             if sha256_file(folder / name) != expected:
-                raise ValueError(f"{name} is not what was written")
-        self._compare(folder, content["run"])
+                raise ValueError(f"{name} has changed since it was written")
+        self._check_signature(folder, content["run"])
         weights, optimizer, best = (load_file(folder / f"{part}.safetensors") for part in _PARTS)
         history = [json.loads(line) for line in (folder / _HISTORY).read_text(encoding="utf-8").splitlines()]
-        return TrainingState(content["step"], weights, optimizer, best, history)
+        return TrainingState(step=content["step"], weights=weights, optimizer=optimizer, best=best, history=history)
 
-    def _compare(self, folder: Path, begun: Mapping[str, Any]) -> None:
-        now = json.loads(json.dumps(self.signature))
-        for name in sorted({*begun, *now}):
-            if begun.get(name) != now.get(name):
+    def _check_signature(self, folder: Path, stored: Mapping[str, Any]) -> None:
+        current = json.loads(json.dumps(self.signature))
+        for name in sorted({*stored, *current}):
+            if stored.get(name) != current.get(name):
                 raise UserError(
-                    f"{folder}: this run began with {name} = {begun.get(name)}, now it is {now.get(name)}; "
-                    "pass what it began with, or --force to begin anew"
+                    f"{folder}: this run was started with {name} = {stored.get(name)}, now it is {current.get(name)}; "
+                    "pass the same options, or --force to start again"
                 )
 
 
-def json_lines(rows: list[Row]) -> str:
+def json_lines(rows: list[LogRow]) -> str:
     """Rows as JSON lines."""
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
 def trainable_weights(model: nn.Module) -> dict[str, Tensor]:
-    """A copy, in main memory and unsharded, of the weights that are trained; all processes must ask together."""
-    return {name: _whole(weight) for name, weight in model.named_parameters() if weight.requires_grad}
+    """A copy of the trained weights in main memory, unsharded; all processes must call this together."""
+    return {name: _gathered(weight) for name, weight in model.named_parameters() if weight.requires_grad}
 
 
 @torch.no_grad()
 def restore_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Set the trained weights to a copy of `trained`."""
+    """Set the trained weights of a model to copies of `weights`."""
     own = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     if own.keys() != weights.keys():
-        raise UserError("the checkpoint's weights are those of another model or --lora_r; --force begins anew")
+        raise UserError("the checkpoint belongs to another model or --lora_r; pass --force to start again")
     for name, weight in own.items():
-        weight.copy_(_placed(weights[name], weight))
+        weight.copy_(_placed_like(weights[name], weight))
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimizer's state as flat, named tensors: `0/exp_avg` of the first weight; `0/step=` is a plain number."""
+    """The optimizer's state as named tensors: `0/exp_avg` of the first weight; `0/step=` is a plain number."""
     leaves = _leaves(optimizer.state_dict()["state"], "")
-    return {name if isinstance(value, Tensor) else f"{name}=": _whole(torch.as_tensor(value)) for name, value in leaves}
+    return {
+        name if isinstance(value, Tensor) else f"{name}=": _gathered(torch.as_tensor(value)) for name, value in leaves
+    }
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, flat: Mapping[str, Tensor]) -> None:
-    """Set the optimizer's state to a copy of `optimizer_state`."""
+    """Set the optimizer's state to a copy of what `optimizer_state` returned."""
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     state: dict[Any, Any] = {}
     for path, value in flat.items():
@@ -144,7 +150,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, flat: Mapping[str, Tenso
         if last.endswith("="):
             inner[last[:-1]] = value.item()
         else:
-            inner[last] = _placed(value, weight) if value.shape == weight.shape else value
+            inner[last] = _placed_like(value, weight) if value.shape == weight.shape else value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
@@ -156,16 +162,16 @@ def _leaves(tree: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{name}", value
 
 
-def _whole(tensor: Tensor) -> Tensor:
-    """A copy of a tensor in main memory, gathered if it is sharded."""
+def _gathered(tensor: Tensor) -> Tensor:
+    """A copy of a tensor in main memory, unsharded."""
     value = tensor.detach()
     if isinstance(value, DTensor):
         value = value.full_tensor()
     return value.to("cpu", copy=True).contiguous()
 
 
-def _placed(value: Tensor, like: Tensor) -> Tensor:
-    """The value where `like` lies, sharded as it is."""
+def _placed_like(value: Tensor, like: Tensor) -> Tensor:
+    """The value on the device of `like`, sharded as `like` is."""
     if isinstance(like, DTensor):
         return distribute_tensor(value.to(like.device), like.device_mesh, like.placements)
     return value.to(like.device)

@@ -1,7 +1,8 @@
-"""Pairs to token ids: prompt and target are tokenised apart and joined, in training and in generation alike.
+"""Pairs become examples: token ids of a prompt and of its target.
 
-Tokenised together, the two would merge at their border, and a model would be asked in other tokens than it learned.
-A pair that does not fit the window is divided between blocks or rejected, never cut.
+Prompt and target are tokenised separately and joined, in training and in generation alike: tokenised together they
+could merge at their border, and the model would be prompted with other tokens than it learned. A pair that does not fit
+the window is divided between blocks or rejected, never cut.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from fixer.prompts import PromptStyle, Target
 from fixer.windows import split_pair
 
 TOO_LONG = "pair: a block that does not fit the window"
+NO_TARGET = "pair: an empty target"
+_END_OF_TURN = ("<|im_end|>", "<end_of_turn>", "<|eot_id|>", "<|end|>")
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Token ids of a prompt and of its target, which ends with the end token; `weights` of the target's tokens."""
+    """Token ids of a prompt and of its target, whose last token is the end token; `weights` has one number for each
+    target token: its weight in the loss."""
 
     id: str
     prompt: list[int]
@@ -33,36 +37,42 @@ class Example:
 
 
 def prompt_ids(tokenizer: Any, style: PromptStyle, text: str, context: str) -> list[int]:
-    """The ids of the question: a start token, where the tokenizer has one, or the chat template around it."""
-    prompt = style.prompt(text, context)
-    if style.name == "chat":
+    """The token ids of the style's prompt for a text."""
+    return wrapped_ids(tokenizer, style.prompt(text, context), chat=style.is_chat)
+
+
+def wrapped_ids(tokenizer: Any, prompt: str, *, chat: bool) -> list[int]:
+    """The token ids of a prompt inside the chat template, or after the start token if the tokenizer has one."""
+    if chat:
         messages = [{"role": "user", "content": prompt}]
-        found = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)
-        return list(found["input_ids"])
+        encoded = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)
+        return list(encoded["input_ids"])
     start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
     return start + text_ids(tokenizer, prompt)
 
 
 def text_ids(tokenizer: Any, text: str) -> list[int]:
-    """The ids of a text alone, no special token among them."""
+    """The token ids of a text alone, without special tokens."""
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def bare(style: PromptStyle, text: str) -> str:
-    """A text as a model sees it: the white space behind one that is answered with the whole text stays outside, or a
-    model that has learned from texts without would not know where its answer ends."""
+def trim_text(style: PromptStyle, text: str) -> str:
+    """A text as the model sees it: without the white space at its end if the answer is the whole text.
+
+    Otherwise a model that learned from texts without it would not know where such an answer ends.
+    """
     return text.rstrip() if style.target_format == "good_only" else text
 
 
 def end_ids(tokenizer: Any, style: PromptStyle) -> list[int]:
-    """The ids that end an answer; the first is the one that is trained.
+    """The token ids that end an answer; training uses the first.
 
-    A chat model ends its turn with a token of its template, others with the end of text.
+    A chat model ends its turn with a token of its template, other models with the end of text.
     """
     ends = [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
-    if style.name == "chat":
-        known = tokenizer.get_vocab()
-        turns = [known[name] for name in ("<|im_end|>", "<end_of_turn>", "<|eot_id|>", "<|end|>") if name in known]
+    if style.is_chat:
+        vocabulary = tokenizer.get_vocab()
+        turns = [vocabulary[name] for name in _END_OF_TURN if name in vocabulary]
         ends = list(dict.fromkeys(turns + ends))
     if not ends:
         raise UserError("the tokenizer has no end token, so that no answer could end; choose another --base_model")
@@ -72,38 +82,40 @@ def end_ids(tokenizer: Any, style: PromptStyle) -> list[int]:
 def encode_pair(
     pair: Pair, style: PromptStyle, tokenizer: Any, *, max_length: int, span_weight: float = 1.0
 ) -> Example | None:
-    """The example of a pair; None if it is longer than `max_length` tokens. Tokens that mend something weigh
-    `span_weight`, all others 1."""
-    prompt = prompt_ids(tokenizer, style, bare(style, style.source(pair)), pair.context)
+    """The example of a pair, None if it is longer than `max_length` tokens.
+
+    Tokens of the target that repair an error have the weight `span_weight`, all others 1.
+    """
+    prompt = prompt_ids(tokenizer, style, trim_text(style, style.source(pair)), pair.context)
     if len(prompt) >= max_length:
         return None
     target = style.target(pair)
-    target = target._replace(text=bare(style, target.text))
-    weighted = span_weight != 1 and bool(target.mends)
-    found = tokenizer(target.text, add_special_tokens=False, return_offsets_mapping=weighted)
-    ids = [*found["input_ids"], end_ids(tokenizer, style)[0]]
+    target = target._replace(text=trim_text(style, target.text))
+    weighted = span_weight != 1 and bool(target.edit_ranges)
+    encoded = tokenizer(target.text, add_special_tokens=False, return_offsets_mapping=weighted)
+    ids = [*encoded["input_ids"], end_ids(tokenizer, style)[0]]
     if len(prompt) + len(ids) > max_length:
         return None
-    weights = _weights(target, found["offset_mapping"], span_weight) if weighted else [1.0] * (len(ids) - 1)
+    weights = _weights(target, encoded["offset_mapping"], span_weight) if weighted else [1.0] * (len(ids) - 1)
     return Example(pair.id, prompt, ids, [*weights, 1.0])
 
 
 def encode_pairs(
     pairs: Iterable[Pair], style: PromptStyle, tokenizer: Any, *, max_length: int, span_weight: float = 1.0
 ) -> tuple[list[Example], Counter[str]]:
-    """The examples of all pairs, those that are too long divided between blocks; and what was rejected, by reason."""
+    """The examples of all pairs, and how many were rejected for which reason; a long pair gives several examples."""
     examples: list[Example] = []
     rejected: Counter[str] = Counter()
 
-    def encoded(pair: Pair) -> Example | None:
+    def encode(pair: Pair) -> Example | None:
         return encode_pair(pair, style, tokenizer, max_length=max_length, span_weight=span_weight)
 
     for pair in pairs:
         if not style.target(pair).text.strip():
-            rejected["pair: nothing to answer"] += 1
+            rejected[NO_TARGET] += 1
             continue
-        for part in split_pair(pair, lambda piece: encoded(piece) is not None):
-            example = encoded(part)
+        for part in split_pair(pair, lambda piece: encode(piece) is not None):
+            example = encode(part)
             if example is None:
                 rejected[TOO_LONG] += 1
             else:
@@ -112,15 +124,15 @@ def encode_pairs(
 
 
 def _weights(target: Target, offsets: Iterable[tuple[int, int]], weight: float) -> list[float]:
-    """One weight a token: `weight` where it overlaps a mend; the first token after it, where a mend only takes away."""
+    """One weight for each token: `weight` if it overlaps an edit, or if it is the first token after a deletion."""
     weights: list[float] = []
-    waiting = list(target.mends)
+    ranges = list(target.edit_ranges)
     for start, end in offsets:
-        while waiting and waiting[0][1] <= start and waiting[0][0] < waiting[0][1]:
-            waiting.pop(0)
-        mend = waiting[0] if waiting else None
-        gone = mend is not None and mend[0] == mend[1] and end > mend[0]
-        weights.append(weight if mend and (gone or (mend[0] < end and start < mend[1])) else 1.0)
-        if gone:
-            waiting.pop(0)
+        while ranges and ranges[0][1] <= start and ranges[0][0] < ranges[0][1]:
+            ranges.pop(0)
+        edit = ranges[0] if ranges else None
+        after_deletion = edit is not None and edit[0] == edit[1] and end > edit[0]
+        weights.append(weight if edit and (after_deletion or (edit[0] < end and start < edit[1])) else 1.0)
+        if after_deletion:
+            ranges.pop(0)
     return weights

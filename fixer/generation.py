@@ -1,13 +1,14 @@
-"""Answers from a model, many at once: plain greedy decoding or sampling, sped up by drafts from the source.
+"""Batched generation: greedy decoding or sampling, accelerated by drafts that are copied from the source.
 
-The rows of a batch stand at different places, so the cache is ragged: token number n of a row, prompt included, always
-lies in slot n of its row, and a query sees the slots up to its own. Nothing is padded on the left and nothing cropped:
-what a refused draft left behind is overwritten before it can be seen.
+The rows of a batch have different lengths, so the cache is ragged: token number n of a row, prompt included, is always
+in slot n of its row, and a query attends to the slots up to its own. Nothing is padded on the left and nothing is
+cropped: the slots of a rejected draft are overwritten before any query can attend to them.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,16 +20,21 @@ from transformers.cache_utils import Cache
 
 from degraders.errors import UserError
 from fixer.drafting import Drafter
+from fixer.loading import unwrap_base
 
-SHORTEST_REPEAT = 32
-"""Tokens that a stretch of repeats must cover before it counts as running away."""
-REPEATS = 3
-LONGEST_PERIOD = 128
+MIN_REPEATED = 32
+"""Tokens that repetitions must cover together before the answer counts as running away."""
+MIN_REPEATS = 3
+MAX_PERIOD = 128
+"""Tokens of the longest unit whose repetition is detected."""
 
 
 class GenerationRequest(NamedTuple):
-    """Token ids to continue; `source` are those of the text that the answer mostly copies, `limit` its most tokens;
-    `seed` parts samples of the same prompt."""
+    """A prompt to continue, as token ids.
+
+    `source` are the token ids of the text that the answer mostly copies, `limit` is the most tokens of the answer;
+    `seed` distinguishes samples of the same prompt.
+    """
 
     prompt: list[int]
     source: list[int]
@@ -37,8 +43,8 @@ class GenerationRequest(NamedTuple):
 
 
 class GeneratedAnswer(NamedTuple):
-    """An answer, its length in tokens (the end token included), why it ends (`end`, `length` or `repeat`), and its
-    token ids."""
+    """An answer, its length in tokens (with the end token), the reason why it ends (`end`, `length` or `repeat`), and
+    its token ids."""
 
     text: str
     tokens: int
@@ -48,11 +54,11 @@ class GeneratedAnswer(NamedTuple):
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a token is chosen: the likeliest at temperature 0, else drawn from the likeliest `top_p` of probability.
+    """How tokens are chosen: the most likely one at temperature 0, else a sample from the `top_p` most likely ones.
 
-    `keep_bias` is added to the logit of the token with which an answer that follows its source goes on following it:
-    only what is that much surer (in nats) is changed. GECToR's confidence bias (Omelianchuk et al. 2020), for a model
-    that writes tokens.
+    `keep_bias` (nats) is added to the logit of the token that continues the source: a change is made only if its
+    log-probability exceeds that of the source's token by this margin. It is GECToR's confidence bias (Omelianchuk et
+    al. 2020) for a model that writes tokens.
     """
 
     temperature: float = 0.0
@@ -60,12 +66,20 @@ class Sampling:
     seed: int = 42
     keep_bias: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < math.inf:
+            raise ValueError(f"temperature is {self.temperature}, not a number of at least 0")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p is {self.top_p}, not a share of more than 0 and at most 1")
+        if not 0 <= self.keep_bias < math.inf:
+            raise ValueError(f"keep_bias is {self.keep_bias}, not a number of at least 0")
+
 
 class RaggedCache(Cache):
-    """Keys and values of each layer (rows, heads, slots, width), written at any slot of any row.
+    """Keys and values of each layer (rows, heads, slots, width), which can be written at any slot of any row.
 
-    Before each forward pass, `rows` names the rows of the batch, `slots` (rows, tokens) where its tokens go, and
-    `width` how many slots attention reads.
+    Before each forward pass, set `rows` to the rows of the batch, `slots` (rows, tokens) to the slots of its tokens,
+    and `width` to the number of slots that attention reads.
     """
 
     def __init__(self, rows: int, capacity: int) -> None:
@@ -86,7 +100,7 @@ class RaggedCache(Cache):
         return read[0], read[1]
 
     def _empty(self, like: Tensor) -> Tensor:
-        """Zeros, not rubbish: a hidden slot has weight 0, and 0 x NaN is NaN."""
+        """Zeros, not uninitialised memory: a masked slot has weight 0, and 0 x NaN is NaN."""
         rows, capacity = self._shape
         return like.new_zeros((rows, like.shape[1], capacity, like.shape[3]))
 
@@ -102,7 +116,7 @@ class RaggedCache(Cache):
 
 @dataclass
 class _Row:
-    """An answer in the making; `cached` counts the tokens in the cache, all but the last that is known."""
+    """An unfinished answer; `cached` counts the tokens in the cache: all of prompt and answer but the last one."""
 
     index: int
     request: GenerationRequest
@@ -120,7 +134,7 @@ class _Row:
 class Generator:
     """Continues prompts with a causal language model, `batch` rows at once; `stop` are the tokens that end an answer.
 
-    `drafts` is the most tokens that a row guesses ahead (0: plain decoding, one token a forward pass).
+    `drafts` is the most tokens that a row guesses ahead (0: plain decoding, one token for each forward pass).
     """
 
     def __init__(
@@ -134,6 +148,7 @@ class Generator:
         sampling: Sampling | None = None,
     ) -> None:
         self._model = model
+        self._base = unwrap_base(model)
         self._tokenizer = tokenizer
         self._stop = tuple(stop)
         self._batch = batch
@@ -145,9 +160,10 @@ class Generator:
     def __call__(
         self, requests: Sequence[GenerationRequest], ranks: Sequence[int] = ()
     ) -> Iterator[tuple[int, GeneratedAnswer]]:
-        """Each request's index and answer as it is done; the longest first, so that rows side by side are of a length.
+        """Yield the index and the answer of each request as soon as it is finished.
 
-        `ranks`, one a request, say which go before others however long these are.
+        The longest requests start first, so that the rows of a batch have similar lengths; but those of a lower rank
+        start before those of a higher one (`ranks` has a number for each request).
         """
         sizes = [len(request.prompt) + request.limit for request in requests]
         order = sorted(range(len(requests)), key=lambda index: (ranks[index] if ranks else 0, -sizes[index], index))
@@ -164,7 +180,7 @@ class Generator:
                 self._advance(rows, cache)
                 for place in reversed(range(len(rows))):
                     if rows[place].end:
-                        yield rows[place].index, self._generated(rows[place])
+                        yield rows[place].index, self._answer(rows[place])
                         _remove(rows, place, cache)
         finally:
             self._model.train(training)
@@ -172,21 +188,23 @@ class Generator:
     def _fill(
         self, rows: list[_Row], queue: deque[int], requests: Sequence[GenerationRequest], cache: RaggedCache
     ) -> None:
-        """Take up new requests once enough rows are free: few rows a forward pass would waste most of its cost."""
+        """Start new requests once enough rows are free: a prefill of few rows would waste most of its cost."""
         free = self._batch - len(rows)
         if not queue or (rows and free < max(1, self._batch // 4)):
             return
-        new = [self._row(index, requests[index]) for index in (queue.popleft() for _ in range(min(free, len(queue))))]
+        new = [
+            self._new_row(index, requests[index]) for index in (queue.popleft() for _ in range(min(free, len(queue))))
+        ]
         self._prefill(new, len(rows), cache)
         rows += new
 
-    def _row(self, index: int, request: GenerationRequest) -> _Row:
+    def _new_row(self, index: int, request: GenerationRequest) -> _Row:
         texts = self._tokenizer.convert_ids_to_tokens(request.source)
         drafter = Drafter(request.source, texts, self._stop[0])
         return _Row(index, request, drafter, self._draws(request), len(request.prompt) - 1)
 
     def _draws(self, request: GenerationRequest) -> list[float]:
-        """A number in [0, 1) for each token of the answer, keyed by seed and prompt: the batch has no part in it."""
+        """A number in [0, 1) for each token of the answer, keyed by seed and prompt, independent of the batch."""
         if not self._sampling.temperature:
             return []
         key = hashlib.blake2b(repr((self._sampling.seed, request.seed, request.prompt)).encode(), digest_size=7)
@@ -196,18 +214,18 @@ class Generator:
 
     @torch.no_grad()
     def _prefill(self, rows: Sequence[_Row], first: int, cache: RaggedCache) -> None:
-        """Cache all of the prompts but their last tokens; no logits, for the first step makes them."""
+        """Cache the prompts except for their last tokens, without computing logits."""
         width = max(row.cached for row in rows)
         if not width:
             return
         ids = torch.tensor([[*row.request.prompt[: row.cached], *[0] * (width - row.cached)] for row in rows])
         slots = torch.arange(width).expand(len(rows), width)
-        self._place(cache, first, slots, width)
-        self._base().base_model(**self._inputs(ids, slots, slots[:1], width), past_key_values=cache, use_cache=True)
+        self._address(cache, first, slots, width)
+        self._base.base_model(**self._inputs(ids, slots, slots[:1], width), past_key_values=cache, use_cache=True)
 
     @torch.no_grad()
     def _advance(self, rows: Sequence[_Row], cache: RaggedCache) -> None:
-        """One forward pass over each row's last token and its draft; keep what the model confirms, and one more."""
+        """One forward pass over the last token and the draft of each row; keep the confirmed tokens and one more."""
         drafts = [self._draft(row) for row in rows]
         width = 1 + max(map(len, drafts))
         ids = torch.tensor(
@@ -215,25 +233,20 @@ class Generator:
         )
         cached = torch.tensor([row.cached for row in rows])[:, None]
         slots = cached + torch.arange(width)
-        # Padding behind a draft repeats the last true position: models with learned positions have no more of them.
+        # Padding behind a draft repeats the last real position: a learned position beyond it may not exist.
         positions = torch.minimum(slots, cached + torch.tensor([len(draft) for draft in drafts])[:, None])
         reach = int(slots.max()) + 1
-        self._place(cache, 0, slots, reach)
+        self._address(cache, 0, slots, reach)
         inputs = self._inputs(ids, positions, slots, reach)
-        logits = self._base()(**inputs, past_key_values=cache, use_cache=True).logits
-        self._favour_source(logits, rows, drafts)
-        for row, draft, chosen in zip(rows, drafts, self._choose(logits, rows), strict=True):
-            self._accept(row, draft, chosen)
+        logits = self._base(**inputs, past_key_values=cache, use_cache=True).logits
+        self._add_keep_bias(logits, rows, drafts)
+        for row, draft, choices in zip(rows, drafts, self._choose_tokens(logits, rows), strict=True):
+            self._accept(row, draft, choices)
 
     def _draft(self, row: _Row) -> list[int]:
-        return row.drafter.guess(min(self._drafts, row.request.limit - len(row.tokens) - 1))
+        return row.drafter.draft(min(self._drafts, row.request.limit - len(row.tokens) - 1))
 
-    def _base(self) -> Any:
-        """The model itself; an adapter's layers stand inside it."""
-        unwrap = getattr(self._model, "get_base_model", None)
-        return unwrap() if unwrap else self._model
-
-    def _place(self, cache: RaggedCache, first: int, slots: Tensor, width: int) -> None:
+    def _address(self, cache: RaggedCache, first: int, slots: Tensor, width: int) -> None:
         cache.rows = torch.arange(first, first + len(slots), device=self._device)
         cache.slots = slots.to(self._device)
         cache.width = width
@@ -245,53 +258,57 @@ class Generator:
             "attention_mask": self._masks(slots.to(self._device), width, self._model.dtype),
         }
 
-    def _favour_source(self, logits: Tensor, rows: Sequence[_Row], drafts: Sequence[Sequence[int]]) -> None:
-        """Add the bias, in place, at each position of a draft and behind it, where the answer follows its source."""
+    def _add_keep_bias(self, logits: Tensor, rows: Sequence[_Row], drafts: Sequence[Sequence[int]]) -> None:
+        """Add the bias in place, at each position of a draft and behind it where the answer follows its source."""
         if not self._sampling.keep_bias:
             return
-        for of_row, row, draft in zip(logits, rows, drafts, strict=True):
-            for place, token in row.drafter.follows(len(draft)):
-                of_row[place, token] += self._sampling.keep_bias
+        for row_logits, row, draft in zip(logits, rows, drafts, strict=True):
+            for position, token in row.drafter.source_tokens(len(draft)):
+                row_logits[position, token] += self._sampling.keep_bias
 
-    def _choose(self, logits: Tensor, rows: Sequence[_Row]) -> list[list[int]]:
+    def _choose_tokens(self, logits: Tensor, rows: Sequence[_Row]) -> list[list[int]]:
         """The model's token at each position (rows, tokens)."""
-        chosen: list[list[int]]
-        if not self._sampling.temperature:
-            chosen = logits.argmax(-1).tolist()
-            return chosen
+        sampling = self._sampling
+        if not sampling.temperature:
+            likeliest: list[list[int]] = logits.argmax(-1).tolist()
+            return likeliest
         return [
-            [_drawn(at, draw, self._sampling) for at, draw in zip(of_row, row.draws[len(row.tokens) :], strict=False)]
-            for of_row, row in zip(logits, rows, strict=True)
+            [
+                _sample_token(position_logits, draw, sampling)
+                for position_logits, draw in zip(row_logits, row.draws[len(row.tokens) :], strict=False)
+            ]
+            for row_logits, row in zip(logits, rows, strict=True)
         ]
 
-    def _accept(self, row: _Row, draft: Sequence[int], chosen: Sequence[int]) -> None:
-        """Append the model's tokens up to and with the first that the draft had wrong, or to the end of the answer."""
-        for place, token in enumerate(chosen[: len(draft) + 1]):
+    def _accept(self, row: _Row, draft: Sequence[int], choices: Sequence[int]) -> None:
+        """Append the model's tokens up to the first one that differs from the draft, or to the end of the answer."""
+        for position, token in enumerate(choices[: len(draft) + 1]):
             row.tokens.append(token)
             row.cached += 1
-            row.end = self._ended(row)
+            row.end = self._end_reason(row)
             if row.end:
                 return
-            # Models are often rounded up to more tokens than their tokenizers know.
-            row.drafter.saw(token, self._tokenizer.convert_ids_to_tokens(token) or "")
-            if place < len(draft) and draft[place] != token:
+            # The model's vocabulary is often padded, so that the tokenizer does not know its last tokens.
+            row.drafter.advance(token, self._tokenizer.convert_ids_to_tokens(token) or "")
+            if position < len(draft) and draft[position] != token:
                 return
 
-    def _ended(self, row: _Row) -> str:
+    def _end_reason(self, row: _Row) -> str:
+        """Why the answer ends at its last token; empty if it continues."""
         if row.tokens[-1] in self._stop:
             return "end"
         if runs_away(row.tokens, row.request.source):
             return "repeat"
         return "length" if len(row.tokens) >= row.request.limit else ""
 
-    def _generated(self, row: _Row) -> GeneratedAnswer:
+    def _answer(self, row: _Row) -> GeneratedAnswer:
         tokens = row.tokens[:-1] if row.end == "end" else row.tokens
         text = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return GeneratedAnswer(str(text), len(row.tokens), row.end, tuple(row.tokens))
 
 
 class _Masks:
-    """Additive attention masks (rows, 1, tokens, slots) for the kinds of layer that a model has."""
+    """Additive attention masks (rows, 1, tokens, slots) for the kinds of layers that a model has."""
 
     def __init__(self, config: Any) -> None:
         kinds = set(getattr(config, "layer_types", None) or ())
@@ -305,60 +322,60 @@ class _Masks:
         self._window: int | None = window if "sliding_attention" in kinds or not kinds else None
 
     def __call__(self, slots: Tensor, width: int, dtype: torch.dtype) -> Tensor | dict[str, Tensor]:
-        """`slots` (rows, tokens) are those of the queries; `width` is the number of slots that they may see."""
+        """`slots` (rows, tokens) are the slots of the queries, `width` is the number of slots that exist."""
         keys = torch.arange(width, device=slots.device)
-        seen = keys <= slots[:, :, None]
-        near = seen & (keys > slots[:, :, None] - self._window) if self._window else seen
+        causal = keys <= slots[:, :, None]
+        sliding = causal & (keys > slots[:, :, None] - self._window) if self._window else causal
         if len(self._kinds) < 2:
-            return _additive(near, dtype)
-        return {"full_attention": _additive(seen, dtype), "sliding_attention": _additive(near, dtype)}
+            return _additive_mask(sliding, dtype)
+        return {"full_attention": _additive_mask(causal, dtype), "sliding_attention": _additive_mask(sliding, dtype)}
 
 
-def _additive(seen: Tensor, dtype: torch.dtype) -> Tensor:
-    hidden = torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, torch.finfo(dtype).min)
-    return hidden[:, None]
+def _additive_mask(visible: Tensor, dtype: torch.dtype) -> Tensor:
+    mask = torch.zeros(visible.shape, dtype=dtype, device=visible.device)
+    return mask.masked_fill_(~visible, torch.finfo(dtype).min)[:, None]
 
 
 def _remove(rows: list[_Row], place: int, cache: RaggedCache) -> None:
-    """Take a finished row out; the last one moves into its place, so that the rows in use stay side by side."""
+    """Remove a finished row; the last row moves into its place, so that the active rows stay contiguous."""
     last = rows.pop()
     if place < len(rows):
         cache.move(len(rows), place)
         rows[place] = last
 
 
-def _drawn(logits: Tensor, draw: float, sampling: Sampling) -> int:
-    """The token whose stretch of the cumulated probability (likeliest first, up to `top_p`) holds `draw`."""
-    likely, tokens = (logits.double() / sampling.temperature).softmax(-1).sort(descending=True, stable=True)
-    cumulated = likely.cumsum(-1)
-    kept = int((cumulated - likely < sampling.top_p).sum())
-    at = int(torch.searchsorted(cumulated[:kept], draw * cumulated[kept - 1], right=True))
-    return int(tokens[min(at, kept - 1)])
+def _sample_token(logits: Tensor, draw: float, sampling: Sampling) -> int:
+    """The token whose interval of the cumulative probability (most likely first, up to `top_p`) contains `draw`."""
+    probabilities, tokens = (logits.double() / sampling.temperature).softmax(-1).sort(descending=True, stable=True)
+    cumulative = probabilities.cumsum(-1)
+    count = int((cumulative - probabilities < sampling.top_p).sum())
+    at = int(torch.searchsorted(cumulative[:count], draw * cumulative[count - 1], right=True))
+    return int(tokens[min(at, count - 1)])
 
 
 def runs_away(tokens: Sequence[int], source: Sequence[int]) -> bool:
-    """Whether the answer ends in a stretch that repeats itself and that the source does not account for.
+    """Whether the answer ends with repetitions that its source does not explain.
 
-    A stretch is `REPEATS` or more times the same tokens, `SHORTEST_REPEAT` tokens or more in sum. Tables and lists
-    repeat themselves too: it counts only if the source has not half as many of the repeats in a row.
+    These are at least `MIN_REPEATS` copies of the same tokens, together at least `MIN_REPEATED` tokens. Tables and
+    lists repeat themselves too: it counts only if the source does not have half as many copies in a row.
     """
-    for period in range(1, min(LONGEST_PERIOD, len(tokens) // REPEATS) + 1):
+    for period in range(1, min(MAX_PERIOD, len(tokens) // MIN_REPEATS) + 1):
         if tokens[-1] != tokens[-1 - period] or tokens[-period:] != tokens[-2 * period : -period]:
             continue
-        times = _times(tokens, period)
-        if times >= REPEATS and times * period >= SHORTEST_REPEAT:
-            return not _stands(list(tokens[-period:]) * -(-times // 2), source)
+        repeats = _count_repeats(tokens, period)
+        if repeats >= MIN_REPEATS and repeats * period >= MIN_REPEATED:
+            return not _contains(source, list(tokens[-period:]) * -(-repeats // 2))
     return False
 
 
-def _times(tokens: Sequence[int], period: int) -> int:
-    """How often the last `period` tokens stand in a row at the end."""
-    unit, times = tokens[-period:], 1
-    while tokens[-(times + 1) * period : -times * period] == unit:
-        times += 1
-    return times
+def _count_repeats(tokens: Sequence[int], period: int) -> int:
+    """How many copies of the last `period` tokens are in a row at the end."""
+    unit, repeats = tokens[-period:], 1
+    while tokens[-(repeats + 1) * period : -repeats * period] == unit:
+        repeats += 1
+    return repeats
 
 
-def _stands(wanted: Sequence[int], source: Sequence[int]) -> bool:
-    size = len(wanted)
-    return any(list(source[at : at + size]) == wanted for at in range(len(source) - size + 1))
+def _contains(tokens: Sequence[int], part: list[int]) -> bool:
+    size = len(part)
+    return any(list(tokens[at : at + size]) == part for at in range(len(tokens) - size + 1))

@@ -1,10 +1,13 @@
-"""Models and tokenizers: base models in 4 bits, fresh adapters, trained ones, and the tiny model of `--debug_tiny`.
+"""Models and tokenizers: base models in 4 bits, new and trained adapters, and the tiny model of `--debug_tiny`.
 
-A base is a name of the hub, a folder of one, or `TINY`. Its own code runs only where `trust_remote_code` allows it.
+A base model is named by its id on the hub, by a folder, or by `TINY`. Code that comes with a model runs only if
+`trust_remote_code` allows it.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import sys
 import tempfile
@@ -18,40 +21,51 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from degraders.errors import UserError
-from fixer.prompts import STYLE_FILE as STYLE
-from fixer.prompts import PromptStyle
+from degraders.errors import UserError, first_line
+from fixer.prompts import STYLE_FILE, PromptStyle
 
 TINY = "debug-tiny"
-"""Name of the model that is made on the spot."""
-_WITHOUT_WEIGHTS = {"meta-llama/Llama-2-7b": "meta-llama/Llama-2-7b-hf"}
-_SMALLEST = "pass a smaller --base_model, --bits 4, or --device_map cpu"
+"""Name of the tiny model, which is created when it is loaded."""
 ADAPTER_CONFIG = "adapter_config.json"
-# On its import it would like a package for the very kernels that `_keep_unpacked` forbids.
+_BITS = (4, 16, 32)
+_WITHOUT_WEIGHTS = {"meta-llama/Llama-2-7b": "meta-llama/Llama-2-7b-hf"}
+"""Ids that hold no transformers weights, and the ids that do."""
+_MODEL_FILES = ("*.safetensors", "*.bin", "*config.json", "tokenizer*", "*.jinja", STYLE_FILE)
+_MAX_HASHED_BYTES = 200_000_000
+_NO_CONNECTION = ("offline", "couldn't connect", "connectionerror", "maxretry", "localentrynotfound")
+_SMALLER_MODEL = "pass a smaller --base_model, --bits 4, or --device_map cpu"
+# When imported, it recommends a package for the kernels that `_keep_unpacked` switches off.
 logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 
-def base_name(name: str) -> str:
-    """The name that loads: an id that holds no transformers weights gives way, with a word on stderr, to its twin."""
-    found = _WITHOUT_WEIGHTS.get(name, name)
-    if found != name:
-        print(f"{name} holds no transformers weights; loading {found}", file=sys.stderr)
-    return found
+def check_bits(bits: int) -> None:
+    """ValueError if models cannot be loaded in this many bits."""
+    if bits not in _BITS:
+        raise ValueError(f"bits is {bits}, not one of {', '.join(map(str, _BITS))}")
+
+
+def resolve_base_name(name: str) -> str:
+    """The name to load: an id without transformers weights is replaced, with a message on stderr, by the one that has
+    them."""
+    loadable = _WITHOUT_WEIGHTS.get(name, name)
+    if loadable != name:
+        print(f"{name} holds no transformers weights; loading {loadable}", file=sys.stderr)
+    return loadable
 
 
 def load_tokenizer(name: str, *, trust_remote_code: bool = False) -> Any:
-    """The tokenizer of a model, with a token to pad with; none is added, for it would need embeddings that no base has.
+    """The tokenizer of a model, with a padding token: one that exists, because a new one would need new embeddings.
 
-    UserError if it is not to be had, or has no token that could pad.
+    UserError if it cannot be loaded, or has no token for padding.
     """
     from transformers import AutoTokenizer
 
-    with _folder(name) as source, _faults(name):
+    with _model_source(name) as source, _loading_errors(name):
         tokenizer: Any = AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
     if tokenizer.pad_token_id is None:
-        raise UserError(f"{name}: its tokenizer has no token to pad with; choose another --base_model")
+        raise UserError(f"{name}: its tokenizer has no token for padding; choose another --base_model")
     return tokenizer
 
 
@@ -63,30 +77,32 @@ def load_base(
     attention: str = "auto",
     trust_remote_code: bool = False,
 ) -> Any:
-    """A causal language model on a device, in evaluation mode: NF4 with double quantisation at 4 bits (QLoRA, Dettmers
-    et al. 2023), computing in bf16 where the hardware has it; or unquantised bf16 (16) or fp32 (32).
+    """A causal language model on a device, in evaluation mode.
 
-    UserError if it is not to be had, cannot be quantised, or does not fit on the device.
+    4 bits are NF4 with double quantisation (QLoRA, Dettmers et al. 2023), computed in bf16 if the hardware supports it;
+    16 are bf16 and 32 fp32, both unquantised. UserError if the model cannot be loaded or quantised, or if it does not
+    fit on the device.
     """
     from transformers import AutoModelForCausalLM
 
+    check_bits(bits)
     if attention == "auto":
-        # On a CPU the fused kernel takes several times as long as three plain products in bf16.
+        # On a CPU the fused kernel takes several times as long as three separate products in bf16.
         attention = "eager" if device.type == "cpu" else "sdpa"
     dtype = torch.float32 if bits == 32 or (bits == 4 and not has_bf16(device)) else torch.bfloat16
     settings: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}, "attn_implementation": attention}
     if bits == 4:
         settings["quantization_config"] = _nf4(dtype)
-    with _folder(name) as source, _faults(name), _quiet():
+    with _model_source(name) as source, _loading_errors(name), _quiet():
         model: Any = AutoModelForCausalLM.from_pretrained(source, trust_remote_code=trust_remote_code, **settings)
     _keep_unpacked(model)
-    model.name_or_path = name  # what an adapter will name as its base, even if that was made in a folder now gone
+    model.name_or_path = name  # adapters store this name, not the temporary folder of the tiny model
     model.config.use_cache = False
     return model.eval()
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether the hardware multiplies bf16 by itself; fp16 is no substitute, for training diverges in it."""
+    """Whether the hardware multiplies in bf16; fp16 is no substitute, because training diverges in it."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
@@ -100,13 +116,15 @@ def _nf4(dtype: torch.dtype) -> Any:
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
-        bnb_4bit_quant_storage=dtype,  # FSDP shards weights of one type alone
+        bnb_4bit_quant_storage=dtype,  # FSDP can only shard weights of a single type
     )
 
 
 def _keep_unpacked(model: nn.Module) -> None:
-    """Forbid bitsandbytes to repack weights for the CPU at the first pass without gradients: it never unpacks them,
-    and training after an evaluation would run through a kernel that has no gradients, without an error."""
+    """Keep bitsandbytes from repacking weights for the CPU in the first pass without gradients.
+
+    It never unpacks them: training after an evaluation would silently use a kernel that computes no gradients.
+    """
     from bitsandbytes.nn import Linear4bit
 
     for module in model.modules():
@@ -115,9 +133,9 @@ def _keep_unpacked(model: nn.Module) -> None:
 
 
 def add_lora(base: Any, *, r: int, alpha: float, dropout: float, seed: int) -> Any:
-    """The base with a fresh adapter (LoRA, Hu et al. 2021) on all linear layers but the head; the base is frozen.
+    """The base with a new adapter (LoRA, Hu et al. 2021) on all linear layers except the head; the base is frozen.
 
-    The adapter's first weights depend on the seed alone, not on what was drawn before.
+    The initial weights of the adapter depend on the seed alone, not on earlier random numbers.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -138,42 +156,42 @@ def load_adapter(
     attention: str = "auto",
     trust_remote_code: bool = False,
 ) -> tuple[Any, Any, PromptStyle]:
-    """Model, tokenizer and prompt style of an adapter's folder; `base` names its base model if it has moved.
+    """Model, tokenizer and prompt style of an adapter's folder; pass `base` if its base model has moved.
 
-    UserError if something is missing, or if base and adapter do not belong together.
+    UserError if something is missing, or if base and adapter do not fit together.
     """
     from peft import PeftModel
 
     style = PromptStyle.load(folder)
-    name = base_name(base or base_of(folder))
+    name = resolve_base_name(base or read_base_name(folder))
     try:
         model = load_base(name, bits=bits, device=device, attention=attention, trust_remote_code=trust_remote_code)
     except UserError as error:
-        raise UserError(f"{folder}: its base model: {error}; --base_model names another place") from error
+        raise UserError(f"{folder}: its base model: {error}; if it has moved, pass --base_model") from error
     try:
         with _quiet():
             adapted = PeftModel.from_pretrained(model, str(folder))
     except (RuntimeError, ValueError, KeyError, OSError) as error:
-        raise UserError(f"{folder}: this adapter does not fit {name} ({_first_line(error)})") from error
+        raise UserError(f"{folder}: this adapter does not fit {name} ({first_line(error)})") from error
     return adapted.eval(), load_tokenizer(str(folder), trust_remote_code=trust_remote_code), style
 
 
-def base_of(folder: Path) -> str:
-    """The name of the base model that an adapter's folder names."""
-    import json
-
+def read_base_name(folder: Path) -> str:
+    """The name of an adapter's base model, as its folder gives it."""
     try:
         return str(json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"])
     except FileNotFoundError as error:
         raise UserError(f"{folder}: holds no adapter ({ADAPTER_CONFIG} is missing)") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder / ADAPTER_CONFIG}: cannot be read ({_first_line(error)})") from error
+        raise UserError(f"{folder / ADAPTER_CONFIG}: cannot be read ({first_line(error)})") from error
 
 
-def merge(folder: Path, target: Path, *, base: str | None = None) -> None:
-    """Write base and adapter as one plain model in 16 bits (a base in 4 bits cannot be merged into), whole or not at
-    all; tokenizer and prompt style stand beside it."""
-    # The sum is formed in fp32 and rounded once.
+def merge_adapter(folder: Path, target: Path, *, base: str | None = None) -> None:
+    """Write base and adapter as one plain model in 16 bits, with tokenizer and prompt style beside it.
+
+    The folder `target` is written completely or not at all.
+    """
+    # Not in 4 bits, into which nothing can be merged: the sum is computed in fp32 and rounded once.
     model, tokenizer, style = load_adapter(folder, bits=32, device=torch.device("cpu"), base=base)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=target.parent) as name:
@@ -192,19 +210,42 @@ def is_adapter(folder: Path) -> bool:
 
 
 def has_style(folder: Path) -> bool:
-    """Whether a folder says how its model wants to be asked."""
-    return (folder / STYLE).is_file()
+    """Whether a folder contains the prompt style of its model."""
+    return (folder / STYLE_FILE).is_file()
+
+
+def unwrap_base(model: Any) -> Any:
+    """The base model inside an adapted model, with the adapter's layers in it; any other model as it is."""
+    unwrap = getattr(model, "get_base_model", None)
+    return unwrap() if unwrap else model
+
+
+def fingerprint(folder: Path) -> str:
+    """A digest of a model's folder: names and sizes of its files, and the contents of files under 200 MB.
+
+    Empty if there is no such folder, as for a model of the hub.
+    """
+    if not folder.is_dir():
+        return ""
+    digest = hashlib.sha256()
+    for path in sorted({path for pattern in _MODEL_FILES for path in folder.glob(pattern) if path.is_file()}):
+        size = path.stat().st_size
+        digest.update(f"{path.name}\0{size}\0".encode())
+        if size < _MAX_HASHED_BYTES:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
 
 
 @contextmanager
-def _folder(name: str) -> Iterator[str]:
-    """Where a base is loaded from: the tiny one from a folder that is made for the moment."""
+def _model_source(name: str) -> Iterator[str]:
+    """The name or folder from which a base is loaded; for the tiny model, a temporary folder."""
     if name != TINY:
         yield name
         return
     with tempfile.TemporaryDirectory(prefix="debug-tiny-") as folder:
         model = tiny_model()
-        # Not by `save_pretrained`, which writes in the first of several processes alone.
+        # `save_pretrained` writes only in the first of several processes.
         model.config.save_pretrained(folder)
         save_file(model.state_dict(), Path(folder, "model.safetensors"), metadata={"format": "pt"})
         tiny_tokenizer().save_pretrained(folder)
@@ -212,9 +253,9 @@ def _folder(name: str) -> Iterator[str]:
 
 
 def tiny_model() -> Any:
-    """A Llama of two layers whose tokens are bytes; widths are multiples of 64, which 4-bit kernels need.
+    """A Llama of two layers whose tokens are bytes; its widths are multiples of 64, as 4-bit kernels need.
 
-    Its weights come from whole random numbers, not from a normal distribution, whose last bits differ between machines.
+    Its weights come from random integers, not from a normal distribution, whose last bits differ between machines.
     """
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -236,13 +277,13 @@ def tiny_model() -> Any:
     with torch.no_grad():
         for weight in model.parameters():
             if weight.dim() == 2:
-                drawn = torch.randint(-(2**15), 2**15, weight.shape, generator=generator)
-                weight.copy_(drawn / 2**15 * (3 / weight.shape[1]) ** 0.5)
+                integers = torch.randint(-(2**15), 2**15, weight.shape, generator=generator)
+                weight.copy_(integers / 2**15 * (3 / weight.shape[1]) ** 0.5)
     return model
 
 
 def tiny_tokenizer() -> Any:
-    """The tokenizer of the tiny model: one token a byte, and tokens that start, end and pad."""
+    """The tokenizer of the tiny model: one token for each byte, and tokens for start, end and padding."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -257,56 +298,49 @@ def tiny_tokenizer() -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what is no news to a user: bars over shards, and peft's use of names that transformers is to change."""
+    """Hide what does not help a user: progress bars over shards, and peft's warnings about names in transformers."""
     from transformers.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
 
-    shown = is_progress_bar_enabled()
+    bars_enabled = is_progress_bar_enabled()
     disable_progress_bar()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             yield
     finally:
-        if shown:
+        if bars_enabled:
             enable_progress_bar()
 
 
 @contextmanager
-def _faults(name: str) -> Iterator[None]:
-    """Turns what the libraries raise while loading into a UserError that says what to do."""
+def _loading_errors(name: str) -> Iterator[None]:
+    """Turn the errors of libraries during loading into a UserError with advice."""
     try:
         yield
     except torch.OutOfMemoryError as error:
-        raise UserError(f"{name}: does not fit on the GPU; {_SMALLEST}") from error
+        raise UserError(f"{name}: does not fit on the GPU; {_SMALLER_MODEL}") from error
     except (OSError, ValueError, RuntimeError, ImportError, KeyError) as error:
         raise UserError(f"{name}: {_advice(name, error)}") from error
 
 
 def _advice(name: str, error: Exception) -> str:
-    """What is wrong with a model that did not load, and what to do."""
-    chain, text = error, ""
+    """Why a model could not be loaded, and what to do."""
+    chain, messages = error, ""
     while chain:
-        text += f"{type(chain).__name__} {chain}\n"
+        messages += f"{type(chain).__name__} {chain}\n".lower()
         chain = chain.__cause__ or chain.__context__  # type: ignore[assignment]
-    said = text.lower()
-    if "gated" in said or "401 client error" in said or "403 client error" in said:
+    if "gated" in messages or "401 client error" in messages or "403 client error" in messages:
         return "is gated; accept its licence on its page and run `hf auth login`, or pass another --base_model"
-    if "remote_code" in said:
-        return "brings its own code; pass --trust_remote_code if you trust it"
-    if any(
-        sign in said for sign in ("offline", "couldn't connect", "connectionerror", "maxretry", "localentrynotfound")
-    ):
-        return "is not on this machine, and the hub is not reached; pass a folder that holds the model, or --debug_tiny"
-    if "bitsandbytes" in said and ("cuda" in said or "import" in said):
-        return f"bitsandbytes cannot work here ({_first_line(error)}); reinstall it for this CUDA, or pass --bits 16"
-    if "flash" in said and "attn" in said:
-        return f"{_first_line(error)}; pass --attention sdpa"
-    if "can't allocate memory" in said or "not enough memory" in said:
-        return f"does not fit into memory; {_SMALLEST}"
+    if "remote_code" in messages:
+        return "comes with its own code; pass --trust_remote_code if you trust it"
+    if any(sign in messages for sign in _NO_CONNECTION):
+        return "is not on this machine, and the hub cannot be reached; pass a folder with the model, or --debug_tiny"
+    if "bitsandbytes" in messages and ("cuda" in messages or "import" in messages):
+        return f"bitsandbytes cannot work here ({first_line(error)}); reinstall it for this CUDA, or pass --bits 16"
+    if "flash" in messages and "attn" in messages:
+        return f"{first_line(error)}; pass --attention sdpa"
+    if "can't allocate memory" in messages or "not enough memory" in messages:
+        return f"does not fit into memory; {_SMALLER_MODEL}"
     if Path(name).is_dir():
-        return f"this folder holds no model that transformers can load ({_first_line(error)})"
-    return f"cannot be loaded ({_first_line(error)}); pass a folder or an id of the hub"
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return f"this folder contains no model that transformers can load ({first_line(error)})"
+    return f"cannot be loaded ({first_line(error)}); pass a folder or an id of the hub"

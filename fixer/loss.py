@@ -1,4 +1,4 @@
-"""The loss of the targets: logits only where a target is predicted, and never more than a tile of them at once."""
+"""The loss of the targets: logits are computed only where a target is predicted, one tile of positions at a time."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch.autograd import Function
 from torch.nn.functional import cross_entropy
 
 from fixer.batching import Batch
+from fixer.loading import unwrap_base
 
 TILE = 128
-"""Target positions whose logits stand in memory together, at most."""
-_CACHED = 2**18
-"""Logits that a core's cache holds: on the CPU the softmax runs over so many at a time."""
-
-
+"""Most target positions whose logits are in memory together."""
+_CACHE_LOGITS = 2**18
+"""Logits that fit into the cache of a CPU core: there, the softmax runs over so many at a time."""
 _NEGLIGIBLE = 1e-6
+"""A token that is less probable than this everywhere in a tile is left out of the gradient (on a CPU, in bf16)."""
 
 
 class FixerModel(nn.Module):
@@ -27,31 +27,25 @@ class FixerModel(nn.Module):
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
-        self._plain_head = not _head_is_linear(model)
+        self._needs_own_logits = not _head_is_linear(model)
 
     def forward(self, batch: Batch) -> Tensor:
-        if self._plain_head:
-            logits = self.model(input_ids=batch.input_ids, use_cache=False).logits.flatten(0, 1)[batch.places]
+        if self._needs_own_logits:
+            logits = self.model(input_ids=batch.input_ids, use_cache=False).logits.flatten(0, 1)[batch.positions]
             losses = cross_entropy(logits.float(), batch.targets, reduction="none")
             return (losses * batch.weights).sum()
-        base = _base(self.model)
+        base = unwrap_base(self.model)
         hidden = base.base_model(input_ids=batch.input_ids, use_cache=False).last_hidden_state
         head = base.get_output_embeddings()
-        places = hidden.flatten(0, 1)[batch.places]
-        loss: Tensor = _TiledLoss.apply(places, head.weight, batch.targets, batch.weights)  # type: ignore[no-untyped-call]
+        states = hidden.flatten(0, 1)[batch.positions]
+        loss: Tensor = _TiledLoss.apply(states, head.weight, batch.targets, batch.weights)  # type: ignore[no-untyped-call]
         return loss
-
-
-def _base(model: Any) -> Any:
-    """The model itself; an adapter's layers stand inside it."""
-    unwrap = getattr(model, "get_base_model", None)
-    return unwrap() if unwrap else model
 
 
 @torch.no_grad()
 def _head_is_linear(model: Any) -> bool:
     """Whether the logits are the last hidden state times the head's weights: no bias, no scale, no cap."""
-    base = _base(model)
+    base = unwrap_base(model)
     head = base.get_output_embeddings()
     if type(head) is not nn.Linear or head.bias is not None:
         return False
@@ -67,8 +61,8 @@ def _head_is_linear(model: Any) -> bool:
 class _TiledLoss(Function):
     """Weighted cross-entropy of hidden states (targets, width) under a head (vocabulary, width), summed.
 
-    The gradient for the hidden states, softmax · head - head[target], is formed with the loss, tile by tile, so that
-    no logits are kept and none is computed twice; the head itself is frozen.
+    The gradient for the hidden states, softmax · head - head[target], is computed together with the loss, tile by tile,
+    so that no logits are stored and none are computed twice; the head itself is frozen.
     """
 
     @staticmethod
@@ -77,10 +71,10 @@ class _TiledLoss(Function):
         total = hidden.new_zeros((), dtype=torch.float32)
         for part in _tiles(len(hidden)):
             logits = hidden[part] @ head.T
-            losses = _to_softmax(logits, targets[part])
+            losses = _softmax_in_place(logits, targets[part])
             total += losses @ weights[part]
             if gradient is not None:
-                mean = _mean(logits, head)
+                mean = _average_rows(logits, head)
                 gradient[part] = (mean - head[targets[part]]) * weights[part, None].to(mean.dtype)
         if gradient is not None:
             ctx.save_for_backward(gradient)
@@ -93,37 +87,37 @@ class _TiledLoss(Function):
 
 
 def _tiles(targets: int) -> Iterator[slice]:
-    """Ranges of targets, about as many in each: a product of few rows takes as long as one of many."""
+    """Ranges of targets of about equal length: a product of few rows takes as long as one of many."""
     count = -(-targets // TILE)
     for number in range(count):
         yield slice(targets * number // count, targets * (number + 1) // count)
 
 
-def _mean(shares: Tensor, head: Tensor) -> Tensor:
-    """The head's rows (targets, width), averaged by shares (targets, vocabulary).
+def _average_rows(probabilities: Tensor, head: Tensor) -> Tensor:
+    """The average of the head's rows (targets, width), weighted with probabilities (targets, vocabulary).
 
-    On a CPU, in bf16, tokens that are likely nowhere in the tile are left out: with `_NEGLIGIBLE` what is lost is half
-    of what rounding to bf16 loses, and of a large vocabulary one row in ten is left.
+    On a CPU, in bf16, tokens that are likely nowhere in the tile are left out: with `_NEGLIGIBLE` the error is half of
+    the error of rounding to bf16, and of a large vocabulary only one row in ten remains.
     """
-    if shares.dtype == torch.bfloat16 and not shares.is_cuda:
-        likely = (shares.amax(0) > _NEGLIGIBLE).nonzero().squeeze(1)
-        if len(likely) < shares.shape[1] // 4:
-            return shares.index_select(1, likely) @ head.index_select(0, likely)
-    return shares @ head
+    if probabilities.dtype == torch.bfloat16 and not probabilities.is_cuda:
+        likely = (probabilities.amax(0) > _NEGLIGIBLE).nonzero().squeeze(1)
+        if len(likely) < probabilities.shape[1] // 4:
+            return probabilities.index_select(1, likely) @ head.index_select(0, likely)
+    return probabilities @ head
 
 
-def _to_softmax(logits: Tensor, targets: Tensor) -> Tensor:
-    """Turn logits (rows, vocabulary) into their softmax in place; returns the cross-entropies of the targets, (rows)
-    in fp32. The CPU takes few rows at a time, so that all passes over them stay in its cache."""
-    rows = len(logits) if logits.is_cuda else max(1, _CACHED // logits.shape[1])
+def _softmax_in_place(logits: Tensor, targets: Tensor) -> Tensor:
+    """Turn logits (rows, vocabulary) into their softmax in place; returns the cross-entropies of the targets (rows) in
+    fp32. On a CPU, few rows are processed at a time, so that all passes over them stay in its cache."""
+    rows = len(logits) if logits.is_cuda else max(1, _CACHE_LOGITS // logits.shape[1])
     losses = []
     for start in range(0, len(logits), rows):
         part = logits[start : start + rows]
         values = part.float()
         likeliest = values.amax(1)
-        wanted = values.gather(1, targets[start : start + rows, None]).squeeze(1)
-        shares = values.softmax(1)
-        # The likeliest token's share is never too small for a logarithm.
-        losses.append(likeliest - shares.amax(1).log() - wanted)
-        part.copy_(shares)
+        target_logits = values.gather(1, targets[start : start + rows, None]).squeeze(1)
+        probabilities = values.softmax(1)
+        # The probability of the likeliest token is never too small for a logarithm.
+        losses.append(likeliest - probabilities.amax(1).log() - target_logits)
+        part.copy_(probabilities)
     return torch.cat(losses)

@@ -1,7 +1,7 @@
-"""What became of each text: predictions kept on disk as they are made, and answers that were made elsewhere.
+"""Predictions: stored on disk as they are made, or read from a file that another tool wrote.
 
-The file beside the results begins with the signature of its run, all that had a part in the predictions. A later run
-with the same signature goes on where it stopped; one with another is refused, so that answers of two models never mix.
+The file beside the results begins with the signature of its run: everything that the predictions depend on. A later run
+with the same signature resumes it; a run with another signature is refused, so that answers of two models never mix.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from degraders.files import lock_file, write_text
 
 
 class Prediction(NamedTuple):
-    """What became of a text.
+    """The answer to a text, and the text that results from it.
 
-    `raw` is the answer, `text` what the guard let through; `problem` says what was broken in the answer (one of
-    `prompts`' problems, "no end", "repeat", "too long"; several with commas) and `guard` why pieces were refused.
-    `tokens` were generated, for so many `chunks` of the text; `refused` of them the guard turned down.
+    `raw` is the answer, `text` the result after the guard. `problem` says why the answer cannot be used (a problem of
+    `ParsedAnswer`, "no end", "repeat" or "too long"; several are separated by commas), and `guard` why the guard
+    rejected pieces of it. `tokens` were generated for `chunks` pieces of the text; the guard rejected `refused` pieces.
     """
 
     id: str
@@ -38,9 +38,9 @@ class Prediction(NamedTuple):
 
 
 class PredictionStore:
-    """The predictions of a run on disk: one file a process, those of processes from 1 on with their number.
+    """The predictions of a run on disk: one file for each process, those of processes 1, 2 … with their number.
 
-    `path` is process 0's; `signature` holds plain values.
+    `path` is the file of process 0; the values of `signature` must be plain JSON values.
     """
 
     def __init__(self, path: Path, signature: Mapping[str, Any], *, process: int = 0) -> None:
@@ -49,20 +49,20 @@ class PredictionStore:
         self._own = path if not process else path.with_name(f"{path.stem}-{process}{path.suffix}")
         self._file: BinaryIO | None = None
 
-    def found(self) -> tuple[dict[str, Prediction], int]:
-        """The predictions that are there, by id, and how many lines were broken; UserError if another run made them."""
+    def load(self) -> tuple[dict[str, Prediction], int]:
+        """The stored predictions by id, and the number of broken lines; UserError if they belong to another run."""
         predictions: dict[str, Prediction] = {}
         broken = 0
         for path in self.files():
-            head, *lines = _whole_lines(path) or [b""]
-            self._compare(path, head)
+            head, *lines = _complete_lines(path) or [b""]
+            self._check_signature(path, head)
             for line in lines:
                 try:
-                    made = Prediction(**orjson.loads(line))
+                    prediction = Prediction(**orjson.loads(line))
                 except (orjson.JSONDecodeError, TypeError):
                     broken += 1
                 else:
-                    predictions[made.id] = made
+                    predictions[prediction.id] = prediction
         return predictions, broken
 
     def files(self) -> list[Path]:
@@ -77,20 +77,20 @@ class PredictionStore:
         ]
         return [path for path in (self._path, *sorted(others)) if path.is_file()]
 
-    def add(self, made: Prediction) -> None:
-        """Write one down at once: what is here when a run ends, however it ends, need not be made again."""
+    def add(self, prediction: Prediction) -> None:
+        """Write a prediction to disk immediately, so that a run that is interrupted does not lose it."""
         if self._file is None:
-            self._file = self._opened()
-        self._file.write(_line(made))
+            self._file = self._open()
+        self._file.write(_line(prediction))
         self._file.flush()
 
     def close(self) -> None:
         if self._file:
             self._file.close()
 
-    def finish(self, made: Sequence[Prediction]) -> None:
-        """Write all predictions in one file, in order, and remove those of single processes."""
-        text = orjson.dumps({"signature": self._signature}) + b"\n" + b"".join(map(_line, made))
+    def finish(self, predictions: Sequence[Prediction]) -> None:
+        """Write all predictions in this order to one file, and remove the files of the other processes."""
+        text = orjson.dumps({"signature": self._signature}) + b"\n" + b"".join(map(_line, predictions))
         write_text(self._path, text.decode())
         for path in self.files()[1:]:
             path.unlink()
@@ -99,39 +99,41 @@ class PredictionStore:
         for path in self.files():
             path.unlink()
 
-    def _opened(self) -> BinaryIO:
-        """This process's file, kept for this run alone, behind its last whole line."""
+    def _open(self) -> BinaryIO:
+        """Open and lock this process's file, positioned after its last complete line."""
         file = self._own.open("ab")
         lock_file(file.fileno(), self._own, "--out")
-        lines = _whole_lines(self._own)
+        lines = _complete_lines(self._own)
         file.truncate(sum(len(line) + 1 for line in lines))
         if not lines:
             file.write(orjson.dumps({"signature": self._signature}) + b"\n")
         return file
 
-    def _compare(self, path: Path, head: bytes) -> None:
+    def _check_signature(self, path: Path, head: bytes) -> None:
         if not head:
             return
         try:
-            begun = orjson.loads(head)["signature"]
+            stored = orjson.loads(head)["signature"]
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-            raise UserError(f"{path}: not a file of this tool; name another --out, or --force replaces it") from error
-        now = self._signature
-        for name in sorted({*begun, *now}):
-            if begun.get(name) != now.get(name):
+            raise UserError(
+                f"{path}: not a file of this tool; choose another --out, or pass --force to replace it"
+            ) from error
+        current = self._signature
+        for name in sorted({*stored, *current}):
+            if stored.get(name) != current.get(name):
                 raise UserError(
-                    f"{path}: holds answers of a run with {name} = {begun.get(name)}, now it is {now.get(name)}; "
-                    "name another --out to keep them, or --force to begin anew"
+                    f"{path}: holds answers of a run with {name} = {stored.get(name)}, now it is {current.get(name)}; "
+                    "choose another --out to keep them, or pass --force to replace them"
                 )
 
 
-def _whole_lines(path: Path) -> list[bytes]:
-    """The lines of a file; the last one only if it was written to its end."""
+def _complete_lines(path: Path) -> list[bytes]:
+    """The lines of a file that end with a line break; a last line without one was not written completely."""
     return path.read_bytes().split(b"\n")[:-1] if path.exists() else []
 
 
-def _line(made: Prediction) -> bytes:
-    return orjson.dumps(made._asdict(), option=orjson.OPT_APPEND_NEWLINE)
+def _line(prediction: Prediction) -> bytes:
+    return orjson.dumps(prediction._asdict(), option=orjson.OPT_APPEND_NEWLINE)
 
 
 # Answers made elsewhere

@@ -1,7 +1,7 @@
-"""What a model sees and what it shall answer: one `Style` for training and for evaluation.
+"""Every word that a model sees, and how its answer is read: one `PromptStyle` for training, evaluation and degradation.
 
-The style is saved beside the adapter, so that an evaluation asks exactly as the training did. A change of any word
-here needs another `VERSION`: an adapter that learned the old words is then refused instead of misread.
+The style is saved beside the adapter, so that evaluation prompts the model exactly as training did. Whoever changes a
+word of a style must raise `VERSION`: an adapter that learned the old words is then refused instead of misread.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,26 +30,30 @@ _TASKS = {
     "repair": "Repair the documentation below. Change only what is wrong.",
     "degrade": "Write the documentation below with the errors that people make.",
 }
-_FORMS = {
+_FORMATS = {
     "good_only": "",
     "structured": ' Answer with JSON: {"spans": [[wrong, right, label], ...], "text": the whole text}.',
     "edits": " Answer with JSON: [[wrong, right], ...], each wrong text as it stands there, and only there.",
 }
-_MOST_CONTEXT = 200
-_TEXT, _ANSWER = "### Text\n", "### Answer\n"
-"""The marks of the prompt, before the text and before the answer."""
+_MAX_CONTEXT = 200
+"""Characters of the headings above a text that a prompt shows."""
+_TEXT_MARK, _ANSWER_MARK = "### Text\n", "### Answer\n"
+_PASSAGE_MARK = "The edited passage:\n"
 
 
 class Target(NamedTuple):
-    """The answer that is learned; `mends` are the ranges of its characters that mend something."""
+    """The answer that the model learns; `edit_ranges` are the character ranges of `text` that change the source."""
 
     text: str
-    mends: tuple[tuple[int, int], ...]
+    edit_ranges: tuple[tuple[int, int], ...]
 
 
 class ParsedAnswer(NamedTuple):
-    """What a model made of a text. With a `problem` ("empty", "prompt", "no JSON", "wrong JSON", "not found",
-    "ambiguous") the text is the input as it was."""
+    """The text that an answer stands for.
+
+    If `problem` is not empty ("empty", "prompt", "no JSON", "wrong JSON", "not found", "ambiguous"), the answer cannot
+    be read and `text` is the unchanged input.
+    """
 
     text: str
     problem: str = ""
@@ -56,42 +61,57 @@ class ParsedAnswer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PromptStyle:
-    """How a model is asked and how it answers; `plain` and `chat` differ only in who wraps the prompt."""
+    """How a model is prompted and how it answers. In the style `chat` the tokenizer's template wraps the prompt."""
 
     name: str = "plain"
     target_format: str = "good_only"
     direction: str = "repair"
     version: int = VERSION
 
+    def __post_init__(self) -> None:
+        for field, choices in (("name", STYLES), ("target_format", TARGET_FORMATS), ("direction", DIRECTIONS)):
+            if getattr(self, field) not in choices:
+                raise ValueError(f"{field} is {getattr(self, field)!r}, not one of {', '.join(choices)}")
+
+    @classmethod
+    def for_tokenizer(cls, tokenizer: Any) -> PromptStyle:
+        """The style for a model that was not trained here: `chat` if its tokenizer has a chat template."""
+        return cls("chat" if has_chat_template(tokenizer) else "plain")
+
+    @property
+    def is_chat(self) -> bool:
+        return self.name == "chat"
+
     def source(self, pair: Pair) -> str:
-        """The text that is given to the model: the bad one, or the good one to `degrade`."""
+        """The text that the model reads: the bad one, or the good one if the direction is `degrade`."""
         return pair.good if self.direction == "degrade" else pair.bad
 
     def prompt(self, text: str, context: str) -> str:
-        """All that stands before the answer; the headings above the text are cut to their last 200 characters."""
-        place = f"\nSection: {context[-_MOST_CONTEXT:]}" if context else ""
-        tail = "" if self.name == "chat" else f"\n\n{_ANSWER}"
-        return f"{_TASKS[self.direction]}{_FORMS[self.target_format]}{place}\n\n{_TEXT}{text}{tail}"
+        """Everything before the answer; of the headings above the text, the last 200 characters."""
+        section = f"\nSection: {context[-_MAX_CONTEXT:]}" if context else ""
+        tail = "" if self.is_chat else f"\n\n{_ANSWER_MARK}"
+        return f"{_TASKS[self.direction]}{_FORMATS[self.target_format]}{section}\n\n{_TEXT_MARK}{text}{tail}"
 
     def target(self, pair: Pair) -> Target:
-        """The answer to a pair."""
-        text, wanted = self.source(pair), _wanted(pair, self.direction)
-        spans = _towards(pair.spans, self.direction)
+        """The right answer to a pair."""
+        degrade = self.direction == "degrade"
+        source, result = (pair.good, pair.bad) if degrade else (pair.bad, pair.good)
+        spans = list(map(_reversed_span, pair.spans)) if degrade else pair.spans
         if self.target_format == "good_only":
-            return Target(wanted, tuple((span.good_start, span.good_end) for span in spans))
-        found = _edits(text, spans)
+            return Target(result, tuple((span.good_start, span.good_end) for span in spans))
+        edits = _unique_edits(source, spans)
         if self.target_format == "edits":
-            answer = _json([edit[:2] for edit in found])
+            answer = _json([edit[:2] for edit in edits])
             return Target(answer, ((0, len(answer)),))
-        answer = _json({"spans": found, "text": wanted})
+        answer = _json({"spans": edits, "text": result})
         return Target(answer, ((0, answer.rindex('"text":')),))
 
     def answer(self, generated: str, text: str) -> ParsedAnswer:
-        """What an answer makes of a text."""
+        """Read the answer that a model generated for `text`."""
         if not generated.strip():
             return ParsedAnswer(text, "empty")
         if self.target_format == "good_only":
-            return _begun_again(generated, text)
+            return _without_marks(generated, text)
         try:
             value = orjson.loads(generated.strip())
         except orjson.JSONDecodeError:
@@ -99,7 +119,7 @@ class PromptStyle:
         if self.target_format == "structured":
             whole = value.get("text") if isinstance(value, dict) else None
             return ParsedAnswer(whole) if isinstance(whole, str) else ParsedAnswer(text, "wrong JSON")
-        return _edited(text, value)
+        return _apply_edits(text, value)
 
     def save(self, folder: Path) -> None:
         """Write the style beside an adapter."""
@@ -107,88 +127,99 @@ class PromptStyle:
 
     @classmethod
     def load(cls, folder: Path) -> PromptStyle:
-        """The style of an adapter; UserError if it is absent or another version's."""
+        """The style of an adapter's folder; UserError if the file is missing, broken or of another version."""
         path = folder / STYLE_FILE
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            style = cls(**found)
+            content = json.loads(path.read_text(encoding="utf-8"))
+            version = content.get("version", VERSION)
+            if version != VERSION:
+                raise UserError(f"{path}: has prompt style {version}, this version uses {VERSION}; train again")
+            return cls(**content)
         except FileNotFoundError as error:
             raise UserError(f"{path}: is missing; was this adapter made by train_qlora.py?") from error
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: cannot be read ({error}); train again, or restore the file") from error
-        if style.version != VERSION:
-            raise UserError(f"{path}: prompt style {style.version}, this version asks in style {VERSION}; train again")
-        if style.name not in STYLES or style.target_format not in TARGET_FORMATS or style.direction not in DIRECTIONS:
-            raise UserError(f"{path}: a prompt style that is not known here: {style}")
-        return style
 
 
-def _begun_again(generated: str, text: str) -> ParsedAnswer:
-    """An answer without the prompt's marks. Models that meet a heading can take it for the prompt's own, write a mark
-    behind it and begin again, heading and all: then what follows is the answer. Any other mark is a problem."""
-    if not any(mark in generated and mark not in text for mark in (_TEXT, _ANSWER)):
+def has_chat_template(tokenizer: Any) -> bool:
+    return bool(getattr(tokenizer, "chat_template", None))
+
+
+def passage_prompt(instruction: str, *, chat: bool) -> str:
+    """The prompt for a model that was not trained here: the instruction, and without a chat template a mark after which
+    the edited passage begins."""
+    return instruction if chat else f"{instruction}\n\n{_PASSAGE_MARK}"
+
+
+def _without_marks(generated: str, text: str) -> ParsedAnswer:
+    """A whole-text answer; one that contains the prompt's own marks is a problem.
+
+    There is one exception. A model that meets a heading can mistake it for the prompt's, write the text mark after it
+    and start again from that heading: then the part after the mark is the answer.
+    """
+    if not _has_new_mark(generated, text):
         return ParsedAnswer(generated)
-    before, mark, rest = generated.partition(_TEXT)
-    again = mark and before.strip() and rest.startswith(before.strip())
-    if again and not any(mark in rest and mark not in text for mark in (_TEXT, _ANSWER)):
-        return ParsedAnswer(rest)
+    before, mark, after = generated.partition(_TEXT_MARK)
+    restarts = mark and before.strip() and after.startswith(before.strip())
+    if restarts and not _has_new_mark(after, text):
+        return ParsedAnswer(after)
     return ParsedAnswer(text, "prompt")
 
 
-def _wanted(pair: Pair, direction: str) -> str:
-    return pair.bad if direction == "degrade" else pair.good
+def _has_new_mark(generated: str, text: str) -> bool:
+    """Whether an answer contains a mark of the prompt that its text does not contain."""
+    return any(mark in generated and mark not in text for mark in (_TEXT_MARK, _ANSWER_MARK))
 
 
-def _towards(spans: Sequence[Span], direction: str) -> Sequence[Span]:
-    """The spans as seen from the source: `bad` is what stands there, `good` what it becomes."""
-    if direction == "repair":
-        return spans
-    return [
-        span._replace(
-            start=span.good_start,
-            end=span.good_end,
-            good_start=span.start,
-            good_end=span.end,
-            bad=span.good,
-            good=span.bad,
-        )
-        for span in spans
-    ]
+def _reversed_span(span: Span) -> Span:
+    """The span that turns the good text into the bad one."""
+    return span._replace(
+        start=span.good_start,
+        end=span.good_end,
+        good_start=span.start,
+        good_end=span.end,
+        bad=span.good,
+        good=span.bad,
+    )
 
 
-def _edits(text: str, spans: Sequence[Span]) -> list[tuple[str, str, str]]:
-    """Wrong text, right text and labels, each wrong one with as many words around as let it stand only once in the
-    text; errors that share these words are one edit."""
+def _unique_edits(text: str, spans: Sequence[Span]) -> list[tuple[str, str, str]]:
+    """Wrong text, right text and labels of each edit.
+
+    The wrong text includes as many neighbouring words as it needs to occur only once in `text`; errors that share such
+    words become one edit.
+    """
     groups: list[tuple[int, int, list[Span]]] = []
     for span in spans:
-        (start, end), members = _unique(text, span.start, span.end), [span]
+        (start, end), members = _unique_range(text, span.start, span.end), [span]
         while groups and groups[-1][1] > start:
             first, last, others = groups.pop()
             start, end, members = min(first, start), max(last, end), others + members
         groups.append((start, end, members))
-    return [(text[start:end], *_righted(text, start, end, members)) for start, end, members in groups]
+    return [_joined_edit(text, start, end, members) for start, end, members in groups]
 
 
-def _righted(text: str, start: int, end: int, spans: Sequence[Span]) -> tuple[str, str]:
-    """[start, end) of the text with the errors put right, and their labels."""
-    repairs = [(span.start - start, span.end - start, span.good) for span in spans]
-    return restore(text[start:end], repairs), ", ".join(sorted({span.label for span in spans} - {""}))
+def _joined_edit(text: str, start: int, end: int, spans: Sequence[Span]) -> tuple[str, str, str]:
+    """[start, end) of the text as one edit: as it is, with its errors corrected, and the labels of the errors."""
+    wrong = text[start:end]
+    right = restore(wrong, [(span.start - start, span.end - start, span.good) for span in spans])
+    return wrong, right, ", ".join(sorted({span.label for span in spans} - {""}))
 
 
-def _unique(text: str, start: int, end: int) -> tuple[int, int]:
-    """The range, grown word by word until its text stands only once."""
-    while (start > 0 or end < len(text)) and not (end > start and _stands_once(text, text[start:end])):
-        start, end = _word_before(text, start), _word_after(text, end)
+def _unique_range(text: str, start: int, end: int) -> tuple[int, int]:
+    """The range, extended word by word until its text occurs only once."""
+    while (start > 0 or end < len(text)) and not (end > start and _occurs_once(text, text[start:end])):
+        start, end = _word_start_before(text, start), _word_end_after(text, end)
     return start, end
 
 
-def _stands_once(text: str, piece: str) -> bool:
-    """Whether a piece of the text stands nowhere else in it, not even overlapping itself."""
+def _occurs_once(text: str, piece: str) -> bool:
+    """Whether a piece of the text occurs nowhere else in it, not even overlapping itself."""
     return text.find(piece, text.find(piece) + 1) < 0
 
 
-def _word_before(text: str, at: int) -> int:
-    """The start of the word that ends at or runs over `at`, or of the one before."""
+def _word_start_before(text: str, at: int) -> int:
+    """The start of the word that ends at or runs over `at`, or of the word before."""
     while at > 0 and text[at - 1].isspace():
         at -= 1
     while at > 0 and not text[at - 1].isspace():
@@ -196,7 +227,7 @@ def _word_before(text: str, at: int) -> int:
     return at
 
 
-def _word_after(text: str, at: int) -> int:
+def _word_end_after(text: str, at: int) -> int:
     while at < len(text) and text[at].isspace():
         at += 1
     while at < len(text) and not text[at].isspace():
@@ -204,8 +235,8 @@ def _word_after(text: str, at: int) -> int:
     return at
 
 
-def _edited(text: str, value: Any) -> ParsedAnswer:
-    """A text with edits applied: each wrong text must stand in it once, and share nothing with another."""
+def _apply_edits(text: str, value: Any) -> ParsedAnswer:
+    """The text with the edits of an answer applied: each wrong text must occur in it once and overlap no other."""
     ranges: list[tuple[int, int, str]] = []
     if not isinstance(value, list):
         return ParsedAnswer(text, "wrong JSON")
@@ -216,21 +247,13 @@ def _edited(text: str, value: Any) -> ParsedAnswer:
         at = text.find(wrong)
         if at < 0:
             return ParsedAnswer(text, "not found")
-        if not _stands_once(text, wrong):
+        if not _occurs_once(text, wrong):
             return ParsedAnswer(text, "ambiguous")
         ranges.append((at, at + len(wrong), right))
-    return _applied(text, sorted(ranges))
-
-
-def _applied(text: str, ranges: Sequence[tuple[int, int, str]]) -> ParsedAnswer:
-    pieces: list[str] = []
-    at = 0
-    for start, end, right in ranges:
-        if start < at:
-            return ParsedAnswer(text, "ambiguous")
-        pieces += text[at:start], right
-        at = end
-    return ParsedAnswer("".join([*pieces, text[at:]]))
+    ranges.sort()
+    if any(start < end for (_, end, _), (start, _, _) in pairwise(ranges)):
+        return ParsedAnswer(text, "ambiguous")
+    return ParsedAnswer(restore(text, ranges))
 
 
 def _json(value: Any) -> str:

@@ -1,7 +1,7 @@
-"""Texts through the model and the guard: cut to the window, answered in batches, joined again.
+"""Texts through the model and the guard: divided to fit the window, answered in batches, joined again.
 
-What comes back for a text is byte for byte the text where nothing was mended: it is cut between blocks, and the white
-space around each piece, which models do not reproduce well, is put back as it was.
+Everything that the model does not change stays byte for byte: a text is divided between blocks, and the white space
+around each piece, which models do not reproduce well, is restored.
 """
 
 from __future__ import annotations
@@ -12,26 +12,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from degraders.dataset.pairs import Pair
-from fixer.examples import bare, end_ids, prompt_ids, text_ids
+from fixer.examples import end_ids, prompt_ids, text_ids, trim_text
 from fixer.generation import GeneratedAnswer, GenerationRequest, Generator, Sampling
 from fixer.guard import BROKEN, EMPTY, Limits, guard
 from fixer.predictions import Prediction
 from fixer.prompts import PromptStyle
 from fixer.windows import split_text
 
+MAX_LENGTH = 512
+"""Tokens of prompt and answer together where nothing else is known."""
 TOO_LONG = "too long"
-TOGETHER = 32
-"""Texts whose pieces are sorted by length together: were it all of them, a long run would finish no text for hours."""
+SORTED_TOGETHER = 32
+"""Texts whose pieces are sorted by length together; if it were all texts, a long run would finish none for hours."""
 _UNFINISHED = {"length": "no end", "repeat": "repeat"}
-_GROWTH = {"good_only": (1.25, 16), "edits": (1.25, 64), "structured": (2.5, 64)}
-"""Most tokens of an answer, by target format: a factor on the text's tokens, and so many more."""
+_ANSWER_LIMITS = {"good_only": (1.25, 16), "edits": (1.25, 64), "structured": (2.5, 64)}
+"""Most tokens of an answer, by target format: a factor on the text's tokens, and a number to add."""
 
 
 @dataclass
 class _Piece:
-    """A stretch of a text and what the model made of it."""
+    """A piece of a text, the model's answer to it and the text that results from it."""
 
-    given: str
+    source: str
     raw: str
     text: str
     problem: str = ""
@@ -41,46 +43,46 @@ class _Piece:
 
 @dataclass
 class _Job:
-    """A text on its way: its pieces in order, and how many still wait for the model."""
+    """A text in progress: its pieces in order, and how many of them the model has not answered yet."""
 
     pair: Pair
     pieces: list[_Piece] = field(default_factory=list)
-    waiting: int = 0
+    pending: int = 0
 
     def prediction(self) -> Prediction:
         pieces = self.pieces
         return Prediction(
-            self.pair.id,
-            "".join(piece.raw for piece in pieces),
-            "".join(piece.text for piece in pieces),
-            _named(piece.problem for piece in pieces),
-            _named(piece.guard for piece in pieces),
-            sum(piece.tokens for piece in pieces),
-            len(pieces),
-            sum(bool(piece.guard) for piece in pieces),
+            id=self.pair.id,
+            raw="".join(piece.raw for piece in pieces),
+            text="".join(piece.text for piece in pieces),
+            problem=_join_reasons(piece.problem for piece in pieces),
+            guard=_join_reasons(piece.guard for piece in pieces),
+            tokens=sum(piece.tokens for piece in pieces),
+            chunks=len(pieces),
+            refused=sum(bool(piece.guard) for piece in pieces),
         )
 
 
 def source_ids(tokenizer: Any, style: PromptStyle, text: str) -> list[int]:
-    """The text's tokens as they would stand in the answer: inside JSON, line breaks and quotes are escaped."""
+    """The text's tokens as they would be in the answer: inside JSON, line breaks and quotes are escaped."""
     return text_ids(
         tokenizer, text if style.target_format == "good_only" else json.dumps(text, ensure_ascii=False)[1:-1]
     )
 
 
 def build_request(tokenizer: Any, style: PromptStyle, text: str, context: str) -> GenerationRequest:
-    """What the model is asked about a text, in the style that it was trained with."""
-    text = bare(style, text[len(_blank_lines(text)) :])
+    """The request for the answer to a text, in the style that the model was trained with."""
+    text = trim_text(style, text[len(_leading_blank_lines(text)) :])
     source = source_ids(tokenizer, style, text)
-    factor, more = _GROWTH[style.target_format]
+    factor, more = _ANSWER_LIMITS[style.target_format]
     return GenerationRequest(prompt_ids(tokenizer, style, text, context), source, int(factor * len(source)) + more)
 
 
 class Repairer:
-    """Answers pairs' sources in the style that the model was trained with.
+    """Answers the sources of pairs in the style that the model was trained with.
 
-    A text whose prompt and answer exceed `window` tokens is repaired in pieces; `limits` are the guard's, None
-    turns it off; `batch`, `drafts` and `sampling` are the generator's.
+    A text whose prompt and answer exceed `max_length` tokens is answered in pieces. `limits` are those of the guard,
+    None disables it; `batch`, `drafts` and `sampling` configure the generator.
     """
 
     def __init__(
@@ -89,7 +91,7 @@ class Repairer:
         tokenizer: Any,
         style: PromptStyle,
         *,
-        window: int = 512,
+        max_length: int = MAX_LENGTH,
         batch: int = 8,
         drafts: int = 16,
         sampling: Sampling | None = None,
@@ -99,15 +101,17 @@ class Repairer:
         self._generate = Generator(model, tokenizer, stop=stop, batch=batch, drafts=drafts, sampling=sampling)
         self._tokenizer = tokenizer
         self._style = style
-        self._window = window
+        self._max_length = max_length
         self._limits = limits
         self._positions = int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30)
 
     def __call__(
-        self, pairs: Iterable[Pair], *, seen: Callable[[int, int], None] = lambda chars, tokens: None
+        self, pairs: Iterable[Pair], *, on_piece: Callable[[int, int], None] = lambda chars, tokens: None
     ) -> Iterator[Prediction]:
-        """A prediction for each pair as it is done, not in the pairs' order; `seen` hears, of each piece that is done,
-        how many characters it had and how many tokens its answer."""
+        """Yield the prediction of each pair as soon as it is finished, not in the order of the pairs.
+
+        `on_piece` is called for each finished piece, with its characters and the tokens of its answer.
+        """
         requests: list[GenerationRequest] = []
         owners: list[tuple[_Job, _Piece]] = []
         ranks: list[int] = []
@@ -117,18 +121,18 @@ class Repairer:
                 if request := self._request(pair, piece):
                     requests.append(request)
                     owners.append((job, piece))
-                    ranks.append(number // TOGETHER)
-                    job.waiting += 1
+                    ranks.append(number // SORTED_TOGETHER)
+                    job.pending += 1
                 else:
-                    seen(len(piece.given), 0)
-            if not job.waiting:
+                    on_piece(len(piece.source), 0)
+            if not job.pending:
                 yield job.prediction()
         for index, generated in self._generate(requests, ranks):
             job, piece = owners[index]
-            self._take(job.pair, piece, generated)
-            seen(len(piece.given), generated.tokens)
-            job.waiting -= 1
-            if not job.waiting:
+            self._read_answer(job.pair, piece, generated)
+            on_piece(len(piece.source), generated.tokens)
+            job.pending -= 1
+            if not job.pending:
                 yield job.prediction()
 
     def _job(self, pair: Pair) -> _Job:
@@ -138,44 +142,44 @@ class Repairer:
 
     def _fits(self, text: str, context: str) -> bool:
         prompt = prompt_ids(self._tokenizer, self._style, text, context)
-        return len(prompt) + len(source_ids(self._tokenizer, self._style, text)) + 1 <= self._window
+        return len(prompt) + len(source_ids(self._tokenizer, self._style, text)) + 1 <= self._max_length
 
     def _request(self, pair: Pair, piece: _Piece) -> GenerationRequest | None:
-        """What the model is asked; None for white space, and for what exceeds the model's positions (a problem)."""
-        if not piece.given.strip():
+        """The request for a piece; None for white space, and for a piece that exceeds the model's positions (which is
+        recorded as a problem)."""
+        if not piece.source.strip():
             return None
-        asked = build_request(self._tokenizer, self._style, piece.given, pair.context)
-        limit = min(asked.limit, self._positions - len(asked.prompt))
-        if limit <= len(asked.source):
+        request = build_request(self._tokenizer, self._style, piece.source, pair.context)
+        limit = min(request.limit, self._positions - len(request.prompt))
+        if limit <= len(request.source):
             piece.problem = TOO_LONG
             return None
-        return asked._replace(limit=limit)
+        return request._replace(limit=limit)
 
-    def _take(self, pair: Pair, piece: _Piece, generated: GeneratedAnswer) -> None:
-        """Read the model's answer to a piece, and let the guard judge it."""
+    def _read_answer(self, pair: Pair, piece: _Piece, generated: GeneratedAnswer) -> None:
+        """Parse the model's answer to a piece, and check it with the guard."""
         ended = generated.end == "end"
-        answer = self._style.answer(generated.text, piece.given)
-        made = generated.text if answer.problem == EMPTY else answer.text
-        piece.raw = _framed(made, piece.given) if made.strip() else ""
+        answer = self._style.answer(generated.text, piece.source)
+        text = generated.text if answer.problem == EMPTY else answer.text
+        piece.raw = _restore_white_space(text, piece.source) if text.strip() else ""
         piece.problem = answer.problem if ended else _UNFINISHED[generated.end]
         piece.tokens = generated.tokens
         if self._limits:
-            piece.guard = guard(piece.given, piece.raw, format=pair.format, ended=ended, limits=self._limits)
+            piece.guard = guard(piece.source, piece.raw, format=pair.format, ended=ended, limits=self._limits)
             if answer.problem and not piece.guard:
                 piece.guard = BROKEN
-        piece.text = piece.given if piece.guard else piece.raw
+        piece.text = piece.source if piece.guard else piece.raw
 
 
-def _framed(answer: str, given: str) -> str:
-    """The answer with the white space of the given text around it; indentation of its first line is the answer's."""
-    return _blank_lines(given) + answer.lstrip("\r\n").rstrip() + given[len(given.rstrip()) :]
+def _restore_white_space(answer: str, source: str) -> str:
+    """The answer with the white space around its source; the indentation of its first line is its own."""
+    return _leading_blank_lines(source) + answer.lstrip("\r\n").rstrip() + source[len(source.rstrip()) :]
 
 
-def _blank_lines(text: str) -> str:
-    """Those that a text begins with."""
+def _leading_blank_lines(text: str) -> str:
     before = text[: len(text) - len(text.lstrip())]
     return before[: before.rfind("\n") + 1]
 
 
-def _named(reasons: Iterable[str]) -> str:
+def _join_reasons(reasons: Iterable[str]) -> str:
     return ", ".join(sorted({reason for reason in reasons if reason}))

@@ -1,9 +1,9 @@
-"""The training loop: one optimizer step after another, validated, logged and saved.
+"""The training loop: optimizer steps, validations, log and checkpoints.
 
-Everything that is random or changes with time is a function of the seed and the step: which examples it holds, its
-learning rate, its dropout. So a run goes on from a checkpoint as if it had never stopped, and a validation in between
-changes nothing. The loss of a step is divided by the sum of its tokens' weights over all processes: how its examples
-are shared out among processes and micro-batches makes no difference.
+Everything about a step that is random or changes over time is a function of the seed and the step: its examples, its
+learning rate, its dropout. So a run continues from a checkpoint as if it had never stopped, and a validation in between
+changes nothing. The loss of a step is divided by the sum of its tokens' weights over all processes, so that it does not
+depend on how the examples are divided among processes and micro-batches.
 """
 
 from __future__ import annotations
@@ -30,12 +30,14 @@ from fixer.artefacts import MetricsLog
 from fixer.batching import Batch, step_batches
 from fixer.checkpoints import (
     Checkpoints,
+    LogRow,
     TrainingState,
     optimizer_state,
     restore_optimizer,
     restore_weights,
     trainable_weights,
 )
+from fixer.devices import process_share
 from fixer.examples import Example
 from fixer.lora import fuse
 from fixer.loss import FixerModel
@@ -44,11 +46,18 @@ OUT_OF_MEMORY = (
     "lower --token_slots (now {slots}) or --max_length, pass --gradient_checkpointing on, or --bits 4; "
     "--per_device_batch_size 1 keeps a single example in memory"
 )
+SCHEDULES = ("cosine", "linear", "constant")
+OPTIMIZERS = ("auto", "adamw", "paged_adamw_8bit")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How to train; `step_examples` is the number of examples of one optimizer step, all processes together."""
+    """How to train, in optimizer steps.
+
+    `step_examples` is the number of examples of one step, all processes together; `rows` and `token_slots` are the most
+    examples and tokens of a micro-batch; `warmup`, `eval_every`, `save_every` are numbers of steps, `patience` is the
+    number of validations without a new best after which training stops (0: never).
+    """
 
     seed: int
     steps: int
@@ -65,8 +74,19 @@ class Recipe:
     save_every: int
     patience: int
 
+    def __post_init__(self) -> None:
+        for name in ("steps", "step_examples", "rows", "token_slots", "eval_every", "save_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, not a number of at least 1")
+        for name in ("learning_rate", "warmup", "weight_decay", "max_grad_norm", "patience"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}, not a number of at least 0")
+        for name, choices in (("schedule", SCHEDULES), ("optimizer", OPTIMIZERS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {', '.join(choices)}")
+
     def rate(self, step: int) -> float:
-        """The learning rate of a step, from 1 to `steps`: up in a line, then constant, or down in a line or cosine."""
+        """The learning rate of a step (from 1 to `steps`): a linear warm-up, then the schedule."""
         if step <= self.warmup:
             return self.learning_rate * step / (self.warmup + 1)
         done = (step - 1 - self.warmup) / max(1, self.steps - self.warmup)
@@ -75,8 +95,11 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Result:
-    """What a run came to; `weights` are the best by validation, or the last where nothing validates."""
+class TrainingResult:
+    """The outcome of a run; `weights` are the best by validation, or the last ones if nothing is validated.
+
+    `seconds` and `tokens` are those of the steps since the run started or was resumed.
+    """
 
     step: int
     weights: dict[str, Tensor]
@@ -86,22 +109,17 @@ class Result:
     peak_bytes: int
 
 
-def order(count: int, seed: int, epoch: int) -> list[int]:
-    """The order of the examples in an epoch, the same on every machine."""
+def epoch_order(count: int, seed: int, epoch: int) -> list[int]:
+    """The order of `count` examples in an epoch, the same on every machine."""
     return sorted(range(count), key=lambda place: blake2b(f"{seed} {epoch} {place}".encode(), digest_size=8).digest())
 
 
-def shared_out(examples: Sequence[Example], rank: int, processes: int) -> list[Example]:
-    """A process's share of a step: examples dealt out by length, so that all have about as much to do."""
-    return sorted(examples, key=len, reverse=True)[rank::processes]
-
-
-def weight_of(examples: Sequence[Example]) -> float:
+def total_weight(examples: Sequence[Example]) -> float:
     return math.fsum(weight for example in examples for weight in example.weights)
 
 
 class Trainer:
-    """Trains the LoRA weights of a model on examples, under the recipe."""
+    """Trains the LoRA weights of a model on examples, by a recipe."""
 
     def __init__(
         self,
@@ -118,99 +136,102 @@ class Trainer:
         self._accelerator, self._recipe = accelerator, recipe
         self._examples, self._validation, self._pad_id = train, validation, pad_id
         self._log, self._checkpoints = log, checkpoints
-        if accelerator.distributed_type != DistributedType.FSDP:  # which must see each layer's weights being used
+        if accelerator.distributed_type != DistributedType.FSDP:  # FSDP must see the use of each layer's weights
             fuse(model)
         wrapped = FixerModel(model)
-        # What FSDP shards by.
+        # FSDP shards by these layers.
         wrapped._no_split_modules = getattr(model, "_no_split_modules", None)  # type: ignore[assignment]
         optimizer = _optimizer(wrapped, recipe, accelerator)
         self._core = model
         with warnings.catch_warnings():
-            # `broadcast_buffers` is to go, and nothing yet does the same.
+            # `broadcast_buffers` is deprecated, but has no replacement yet.
             warnings.simplefilter("ignore", FutureWarning)
             self._model, self._optimizer = accelerator.prepare(wrapped, optimizer, device_placement=[False, False])
         self._best: dict[str, Tensor] = {}
         self._epoch_steps = math.ceil(len(train) / recipe.step_examples)
-        self._order = lru_cache(maxsize=2)(lambda epoch: order(len(train), recipe.seed, epoch))
+        self._order = lru_cache(maxsize=2)(lambda epoch: epoch_order(len(train), recipe.seed, epoch))
 
-    def run(self, state: TrainingState | None) -> Result:
-        """Train from the state, or from the start, to the last step or until validation no longer improves."""
+    def run(self, state: TrainingState | None) -> TrainingResult:
+        """Train from the state (None: from the start) to the last step, or until validation no longer improves."""
         recipe, log = self._recipe, self._log
-        first = self._begin(state)
-        tokens, spent, step = 0, 0.0, first
+        first = self._start(state)
+        tokens, seconds, step = 0, 0.0, first
         self._model.train()
-        with self._bar(first) as bar:
-            while step < recipe.steps and not self._stale():
+        with self._progress_bar(first) as bar:
+            while step < recipe.steps and not self._is_patience_exhausted():
                 step += 1
                 began = time.perf_counter()
-                with _memory(recipe, step):
-                    row, used = self._step(step)
-                spent += time.perf_counter() - began
-                tokens += used
-                log.add(row, speed=tokens / spent)
-                bar.set_postfix_str(f"loss {row['loss']:.3f}, {tokens / spent:,.0f} tokens/s", refresh=False)
+                with _memory_errors(recipe, step):
+                    row = self._step(step)
+                seconds += time.perf_counter() - began
+                tokens += row["tokens"]
+                log.add(row, speed=tokens / seconds)
+                bar.set_postfix_str(f"loss {row['loss']:.3f}, {tokens / seconds:,.0f} tokens/s", refresh=False)
                 bar.update()
                 if self._validation and (step % recipe.eval_every == 0 or step == recipe.steps):
                     self._validate(step)
-                if step % recipe.save_every == 0 or step == recipe.steps or self._stale():
+                if step % recipe.save_every == 0 or step == recipe.steps or self._is_patience_exhausted():
                     self._save(step)
-        weights = self._best or trainable_weights(self._core)
-        stopped = step < recipe.steps
-        return Result(step, weights, stopped, spent, tokens, self._peak())
+        return TrainingResult(
+            step=step,
+            weights=self._best or trainable_weights(self._core),
+            stopped_early=step < recipe.steps,
+            seconds=seconds,
+            tokens=tokens,
+            peak_bytes=self._peak_memory(),
+        )
 
-    def _begin(self, state: TrainingState | None) -> int:
-        """Set everything to the state, or validate the model as it comes; returns the steps that are done."""
+    def _start(self, state: TrainingState | None) -> int:
+        """Restore the state, or validate the untrained model; returns the number of finished steps."""
         if state is None:
             if self._validation:
                 self._validate(0)
             return 0
         restore_weights(self._core, state.weights)
-        restore_optimizer(self._plain_optimizer(), state.optimizer)
+        restore_optimizer(self._torch_optimizer(), state.optimizer)
         self._best = state.best
         return state.step
 
-    def _step(self, step: int) -> tuple[dict[str, Any], int]:
-        """One optimizer step; returns its row of the log and its tokens, those of all processes, without padding."""
+    def _step(self, step: int) -> LogRow:
+        """One optimizer step; returns its log row, whose tokens are those of all processes, without padding."""
         recipe, accelerator = self._recipe, self._accelerator
-        examples = self._examples_of(step)
-        weight = weight_of(examples)
-        _seed(recipe.seed, step, accelerator.process_index)
+        examples = self._step_examples(step)
+        weight = total_weight(examples)
+        _seed_step(recipe.seed, step, accelerator.process_index)
         total = torch.zeros((), dtype=torch.float64, device=accelerator.device)
         batches = self._batches(examples, rows=recipe.rows)
         for number, batch in enumerate(batches, 1):
-            with self._syncing(number == len(batches)):
-                loss = self._model(_on(batch, accelerator.device)) / weight
-                # Processes' gradients are averaged, ours must be added.
+            with self._gradient_sync(last=number == len(batches)):
+                loss = self._model(_on_device(batch, accelerator.device)) / weight
+                # The gradients of processes are averaged, but must be summed.
                 accelerator.backward(loss * accelerator.num_processes)
             total += loss.detach()
         norm = accelerator.clip_grad_norm_(self._core.parameters(), recipe.max_grad_norm or math.inf)
-        loss_value = self._summed(total)
+        loss_value = self._sum_over_processes(total)
         if not math.isfinite(loss_value) or norm is None or not math.isfinite(float(norm)):
             raise UserError(f"step {step}: the loss is {loss_value}, its gradient {norm}; lower --learning_rate")
         for group in self._optimizer.param_groups:
             group["lr"] = recipe.rate(step)
         self._optimizer.step()
         self._optimizer.zero_grad()
-        tokens = sum(map(len, examples))
-        row = {
+        return {
             "step": step,
             "epoch": round(step / self._epoch_steps, 4),
             "loss": loss_value,
             "learning_rate": recipe.rate(step),
             "gradient_norm": float(norm),
-            "tokens": tokens,
+            "tokens": sum(map(len, examples)),
         }
-        return row, tokens
 
     def _validate(self, step: int) -> None:
-        """Log the mean loss of a validation token, and keep the weights if they are the best so far."""
+        """Log the mean loss per validation token, and keep a copy of the weights if they are the best so far."""
         self._model.eval()
         total = torch.zeros((), dtype=torch.float64, device=self._accelerator.device)
-        with torch.no_grad(), _memory(self._recipe, step):
+        with torch.no_grad(), _memory_errors(self._recipe, step):
             for batch in self._batches(self._validation, rows=len(self._validation)):
-                total += self._model(_on(batch, self._accelerator.device))
+                total += self._model(_on_device(batch, self._accelerator.device))
         self._model.train()
-        loss = self._summed(total) / weight_of(self._validation)
+        loss = self._sum_over_processes(total) / total_weight(self._validation)
         best = self._log.best()
         self._log.add({"step": step, "validation_loss": loss})
         if best is None or loss < best["validation_loss"]:
@@ -220,54 +241,62 @@ class Trainer:
 
     def _save(self, step: int) -> None:
         state = TrainingState(
-            step, trainable_weights(self._core), optimizer_state(self._plain_optimizer()), self._best, self._log.rows
+            step=step,
+            weights=trainable_weights(self._core),
+            optimizer=optimizer_state(self._torch_optimizer()),
+            best=self._best,
+            history=self._log.rows,
         )
         if self._accelerator.is_main_process:
             self._checkpoints.save(state)
 
-    def _stale(self) -> bool:
-        """Whether the last evaluations, as many as patience allows, were all worse than the best."""
+    def _is_patience_exhausted(self) -> bool:
+        """Whether as many validations as `patience` allows were worse than the best one before them."""
         return 0 < self._recipe.patience <= self._log.evaluations_since_best()
 
-    def _examples_of(self, step: int) -> list[Example]:
-        """The examples of a step, from 1: the next ones of its epoch's order; an epoch's last step may hold fewer."""
+    def _step_examples(self, step: int) -> list[Example]:
+        """The examples of a step (from 1): the next ones in the order of its epoch; the last step of an epoch may have
+        fewer."""
         size = self._recipe.step_examples
         epoch, place = divmod(step - 1, self._epoch_steps)
         return [self._examples[index] for index in self._order(epoch)[place * size : (place + 1) * size]]
 
     def _batches(self, examples: Sequence[Example], *, rows: int) -> list[Batch]:
-        """This process's micro-batches; one that weighs nothing where processes must run as many as each other."""
+        """The micro-batches of this process: at least one, and under FSDP as many as any other process has; those that
+        are missing are filled with batches of weight 0."""
         accelerator = self._accelerator
-        share = shared_out(examples, accelerator.process_index, accelerator.num_processes)
+        process, processes = accelerator.process_index, accelerator.num_processes
+        share = process_share(examples, lambda example: -len(example), process, processes)
         settings = {"slots": self._recipe.token_slots, "rows": rows, "pad_id": self._pad_id}
         batches = step_batches(share, **settings)
-        wanted = 1
+        count = 1
         if accelerator.distributed_type == DistributedType.FSDP:
             counts = accelerator.gather(torch.tensor([len(batches)], device=accelerator.device))
-            wanted = int(counts.max())
-        if len(batches) < wanted:
+            count = int(counts.max())
+        if len(batches) < count:
             filler = step_batches([min(examples, key=len)], **settings)[0]
             filler = filler._replace(weights=torch.zeros_like(filler.weights))
-            batches = [*[filler] * (wanted - len(batches)), *batches]
+            batches = [*[filler] * (count - len(batches)), *batches]
         return batches
 
-    def _syncing(self, last: bool) -> AbstractContextManager[Any]:
-        """Gradients travel between processes only with a step's last micro-batch."""
+    def _gradient_sync(self, *, last: bool) -> AbstractContextManager[Any]:
+        """Processes exchange gradients only in the last micro-batch of a step."""
         return nullcontext() if last else self._accelerator.no_sync(self._model)
 
-    def _summed(self, value: Tensor) -> float:
+    def _sum_over_processes(self, value: Tensor) -> float:
         return float(self._accelerator.reduce(value, "sum"))
 
-    def _plain_optimizer(self) -> torch.optim.Optimizer:
-        plain: torch.optim.Optimizer = getattr(self._optimizer, "optimizer", self._optimizer)
-        return plain
+    def _torch_optimizer(self) -> torch.optim.Optimizer:
+        """The optimizer inside accelerate's wrapper."""
+        optimizer: torch.optim.Optimizer = getattr(self._optimizer, "optimizer", self._optimizer)
+        return optimizer
 
-    def _bar(self, first: int) -> Any:
+    def _progress_bar(self, first: int) -> Any:
         hidden = None if self._accelerator.is_main_process else True
         return tqdm(total=self._recipe.steps, initial=first, desc="training", unit="step", leave=False, disable=hidden)
 
-    def _peak(self) -> int:
-        """The most memory that this process took, in bytes: the GPU's, or the machine's."""
+    def _peak_memory(self) -> int:
+        """The most memory of this process in bytes: on the GPU, or else main memory."""
         if self._accelerator.device.type == "cuda":
             return torch.cuda.max_memory_allocated()
         import resource
@@ -285,25 +314,25 @@ def _optimizer(model: torch.nn.Module, recipe: Recipe, accelerator: Accelerator)
     if name == "adamw":
         return torch.optim.AdamW(weights, **settings)
     if accelerator.device.type != "cuda" or sharded:
-        raise UserError(f"--optimizer {name}: runs on CUDA alone, and not under FSDP; pass adamw or auto")
+        raise UserError(f"--optimizer {name}: runs only on CUDA, and not under FSDP; pass adamw or auto")
     from bitsandbytes.optim import PagedAdamW8bit
 
     optimizer: torch.optim.Optimizer = PagedAdamW8bit(weights, **settings)
     return optimizer
 
 
-def _seed(seed: int, step: int, rank: int) -> None:
-    """Set torch's random numbers, which dropout draws from, for one step of one process."""
+def _seed_step(seed: int, step: int, rank: int) -> None:
+    """Seed torch's random numbers, which dropout uses, for one step of one process."""
     torch.manual_seed(int.from_bytes(blake2b(f"{seed} {step} {rank}".encode(), digest_size=7).digest(), "big"))
 
 
-def _on(batch: Batch, device: torch.device) -> Batch:
+def _on_device(batch: Batch, device: torch.device) -> Batch:
     return Batch(*(value.to(device) if isinstance(value, Tensor) else value for value in batch))
 
 
 @contextmanager
-def _memory(recipe: Recipe, step: int) -> Iterator[None]:
-    """Turns a lack of memory into a UserError that names the options to lower."""
+def _memory_errors(recipe: Recipe, step: int) -> Iterator[None]:
+    """Turn a lack of memory into a UserError that names the options to lower."""
     try:
         yield
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""Texts and pairs divided so that each piece fits a model's window; cut between blocks, never inside one."""
+"""Long texts and pairs divided into pieces that fit a model's window, cut between blocks and never inside one."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ from degraders.text.parse import parse
 
 
 def split_text(text: str, format: str, fits: Callable[[str], bool]) -> list[str]:
-    """The text in pieces that fit, cut between blocks and list items, as few as a greedy walk finds; a block that
-    does not fit stands alone. Joined they are the text again."""
-    borders = [0, *_borders(text, format), len(text)]
-    return [text[start:end] for start, end in _packed(borders, lambda start, end: fits(text[start:end]))]
+    """Chunks of a text: as few as a greedy walk needs, cut between blocks and list items; joined, they are the text.
+
+    A block that does not fit is a chunk of its own.
+    """
+    borders = [0, *_block_starts(text, format), len(text)]
+    return [text[start:end] for start, end in _pack(borders, lambda start, end: fits(text[start:end]))]
 
 
 def split_pair(pair: Pair, fits: Callable[[Pair], bool]) -> list[Pair]:
-    """The pair in pieces that fit, cut where both texts have a block border; their ids end in `#0`, `#1` …
+    """Parts of a pair, cut where both texts have a block border; their ids end in `#0`, `#1` …
 
-    A block that does not fit is a piece of its own.
+    A block that does not fit is a part of its own.
     """
     if fits(pair):
         return [pair]
-    inside = [at for at in _borders(pair.good, pair.format) if not _spanned(pair.spans, at)]
+    inside = [at for at in _block_starts(pair.good, pair.format) if not _cuts_span(pair.spans, at)]
     borders = [0, *inside, len(pair.good)]
-    cuts = list(_packed(borders, lambda start, end: fits(_part(pair, start, end))))
-    return [replace(_part(pair, start, end), id=f"{pair.id}#{number}") for number, (start, end) in enumerate(cuts)]
+    ranges = list(_pack(borders, lambda start, end: fits(_part(pair, start, end))))
+    return [replace(_part(pair, start, end), id=f"{pair.id}#{number}") for number, (start, end) in enumerate(ranges)]
 
 
-def _packed(borders: Sequence[int], fits: Callable[[int, int], bool]) -> Iterator[tuple[int, int]]:
-    """Ranges between borders, each as long as fits, found by bisection; one step where not even that fits."""
+def _pack(borders: Sequence[int], fits: Callable[[int, int], bool]) -> Iterator[tuple[int, int]]:
+    """Ranges between borders, each as long as fits (by bisection), or one step long if even that does not fit."""
     first, last = 0, len(borders) - 1
     while first < last:
         least, most = first + 1, last
@@ -45,8 +47,8 @@ def _packed(borders: Sequence[int], fits: Callable[[int, int], bool]) -> Iterato
         first = least
 
 
-def _borders(text: str, format: str) -> list[int]:
-    """Where the text may be cut: at the start of the line of each outermost block and list item, in order."""
+def _block_starts(text: str, format: str) -> list[int]:
+    """Where a text may be cut, in order: at the start of the line of each outermost block and list item."""
     doc = parse(text, format=format)
     items = doc.regions.get("item", [])
     starts = {block.start for block in doc.blocks} | {item.start for item in items if not item.depth}
@@ -54,13 +56,13 @@ def _borders(text: str, format: str) -> list[int]:
     return sorted(at for at in borders if 0 < at < len(text))
 
 
-def _spanned(spans: Sequence[Span], at: int) -> bool:
-    """Whether a cut of the good text there would go through an error."""
+def _cuts_span(spans: Sequence[Span], at: int) -> bool:
+    """Whether a cut of the good text at this place would go through an error."""
     return any(span.good_start < at < span.good_end for span in spans)
 
 
 def _part(pair: Pair, start: int, end: int) -> Pair:
-    """[start, end) of the good text with its bad text; an error of no width at a border goes to the left."""
+    """[start, end) of the good text with its bad text; an error of zero width at a border belongs to the left part."""
     first = bisect_left(pair.spans, True, key=lambda span: span.good_end > start) if start else 0
     last = bisect_left(pair.spans, True, key=lambda span: span.good_end > end)
     bad_start, bad_end = start + _shift(pair.spans[:first]), end + _shift(pair.spans[:last])
@@ -78,4 +80,5 @@ def _part(pair: Pair, start: int, end: int) -> Pair:
 
 
 def _shift(before: Sequence[Span]) -> int:
+    """How many characters further the bad text is after these spans."""
     return before[-1].end - before[-1].good_end if before else 0

@@ -408,9 +408,9 @@ def test_stored_answers_are_reused(
     out = tmp_path / "r.csv"
     assert evaluate(*model_arguments(adapter, few, out)) == 0
     first = out.read_bytes()
-    monkeypatch.setattr("fixer.answering.load", lambda *_: pytest.fail("no model is needed"))
+    monkeypatch.setattr("fixer.answering.load_model", lambda *_: pytest.fail("no model is needed"))
     assert evaluate(*model_arguments(adapter, few, out)) == 0
-    assert "going on: 3 of 3 answers are there" in capsys.readouterr().err
+    assert "resuming: 3 of 3 answers exist" in capsys.readouterr().err
     assert out.read_bytes() == first
     assert evaluate(*model_arguments(adapter, few, out, "--temperature", 0.5)) == 1
     assert "a run with sampling_seed = None, now it is 42" in capsys.readouterr().err
@@ -439,7 +439,7 @@ def test_an_interrupted_run_continues_where_it_stopped(
     assert not out.exists() and not out.with_suffix(".summary.json").exists()
     monkeypatch.setattr(PredictionStore, "add", real)
     assert evaluate(*model_arguments(adapter, few, out)) == 0
-    assert "going on: 2 of 3 answers are there" in capsys.readouterr().err
+    assert "resuming: 2 of 3 answers exist" in capsys.readouterr().err
     assert out.read_bytes() == whole.read_bytes()
     assert "answers: 1 generated, 2 reused" in summary(out)["told"]
 
@@ -449,7 +449,7 @@ def test_force_discards_stored_answers(adapter: Path, few: Path, tmp_path: Path,
     assert evaluate(*model_arguments(adapter, few, out)) == 0
     capsys.readouterr()
     assert evaluate(*model_arguments(adapter, few, out, "--force", "--seed", 3)) == 0
-    assert "going on" not in capsys.readouterr().err
+    assert "resuming" not in capsys.readouterr().err
 
 
 def test_a_model_is_evaluated_on_the_test_split_by_default(adapter: Path, tmp_path: Path, capsys: Any) -> None:
@@ -486,7 +486,7 @@ def changed(adapter: Path, folder: Path, name: str, **values: object) -> Path:
     ("name", "values", "message"),
     [
         ("adapter_config.json", {"base_model_name_or_path": "./gone"}, "its base model: ./gone: cannot be loaded"),
-        ("prompt_style.json", {"version": 99}, "prompt style 99, this version asks in style"),
+        ("prompt_style.json", {"version": 99}, "prompt style 99, this version uses 1"),
         ("prompt_style.json", {"direction": "degrade"}, "was trained to write errors"),
     ],
 )
@@ -506,15 +506,15 @@ def test_a_missing_model_is_reported(few: Path, tmp_path: Path, capsys: Any) -> 
 
 
 def test_the_window_is_that_of_the_training(adapter: Path, tmp_path: Path) -> None:
-    from fixer.answering import WINDOW, AnswerSettings
+    from fixer.answering import MAX_LENGTH, AnswerSettings
     from fixer.generation import Sampling
 
-    def most(folder: Path, window: int | None = None) -> int:
+    def effective(folder: Path, max_length: int | None = None) -> int:
         settings = AnswerSettings(
             model=str(folder),
             base=None,
             bits=32,
-            window=window,
+            max_length=max_length,
             batch=8,
             sampling=Sampling(),
             guarded=True,
@@ -522,18 +522,18 @@ def test_the_window_is_that_of_the_training(adapter: Path, tmp_path: Path) -> No
             attention="auto",
             trust_remote_code=False,
         )
-        return settings.most_tokens()
+        return settings.effective_max_length()
 
-    assert most(adapter) == WINDOW
+    assert effective(adapter) == MAX_LENGTH
     (adapter / "train_manifest.json").write_text('{"options": {"max_length": 1024}}')
     try:
-        assert (most(adapter), most(adapter, 300)) == (1024, 300)
+        assert (effective(adapter), effective(adapter, 300)) == (1024, 300)
     finally:
         (adapter / "train_manifest.json").unlink()
 
 
 def test_the_fingerprint_depends_on_the_weights(adapter: Path, tmp_path: Path) -> None:
-    from fixer.answering import fingerprint
+    from fixer.loading import fingerprint
 
     folder = changed(adapter, tmp_path / "lora_out", "adapter_config.json")
     config = (adapter / "adapter_config.json").read_bytes()

@@ -1,9 +1,10 @@
-"""The guard: what it lets through and what it refuses, by reason."""
+"""The guard: which answers it accepts, which it rejects, and for which reason."""
 
 from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,12 +31,12 @@ def verdict(text: str, answer: str, format: str = "markdown") -> str:
     return guard(text, answer, format=format, ended=True)
 
 
-def test_a_repair_may_stand() -> None:
+def test_a_repair_is_accepted() -> None:
     good = TEXT.replace("too get", "to get").replace("Than", "Then").replace("work's", "works")
     assert verdict(TEXT, good) == ""
 
 
-def test_the_input_itself_may_stand() -> None:
+def test_the_unchanged_text_is_accepted() -> None:
     assert verdict(TEXT, TEXT) == ""
     assert verdict("", "") == ""
 
@@ -58,11 +59,11 @@ def test_the_input_itself_may_stand() -> None:
         (TEXT.upper().replace("TOO", "to"), "too much changed"),
     ],
 )
-def test_what_is_refused(answer: str, reason: str) -> None:
+def test_unsafe_answers_are_rejected_with_their_reason(answer: str, reason: str) -> None:
     assert verdict(TEXT, answer) == reason
 
 
-def test_an_answer_without_an_end_is_refused_whatever_it_says() -> None:
+def test_an_answer_without_an_end_is_rejected_whatever_it_contains() -> None:
     assert guard(TEXT, TEXT, format="markdown", ended=False) == "no end"
 
 
@@ -82,7 +83,7 @@ def test_an_answer_without_an_end_is_refused_whatever_it_says() -> None:
         ("``` sh\nrun\n```\n", "```sh\nrun\n```\n"),
     ],
 )
-def test_markup_around_protected_text_may_be_put_right(bad: str, good: str) -> None:
+def test_markup_around_protected_text_may_be_repaired(bad: str, good: str) -> None:
     assert verdict(bad, good) == ""
 
 
@@ -106,8 +107,14 @@ def test_a_word_is_a_large_share_of_a_short_text() -> None:
     assert guard("Its done.", "It is done.", format="markdown", ended=True, limits=Limits(slack=0)) == "length"
 
 
+@pytest.mark.parametrize("limits", [{"min_length": 1.2}, {"max_length": 0.9}, {"max_change": -0.1}, {"slack": -1}])
+def test_wrong_limits_are_refused(limits: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"own length|negative"):
+        Limits(**limits)
+
+
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
-def test_typos_in_the_prose_of_real_documents_touch_nothing(path: Path) -> None:
+def test_changes_in_the_prose_of_real_documents_keep_protected_text(path: Path) -> None:
     from degraders.text.document import WORD
     from degraders.text.parse import parse
 

@@ -1,4 +1,4 @@
-"""The command line of stage 2, as users meet it: what it learns from, what it leaves, how it goes on, how it fails."""
+"""The command line of stage 2, as users see it: its data, its files, how it resumes, how it fails."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ transformers = pytest.importorskip("transformers")
 peft = pytest.importorskip("peft")
 pytest.importorskip("bitsandbytes")
 
-from training import PAIRS, ROOT, logged, processes, script, write_pairs, write_rows  # noqa: E402
+from training import PAIRS, ROOT, read_log, run_script, torchrun, write_pairs, write_rows  # noqa: E402
 
 import train_qlora  # noqa: E402
 from degraders.dataset.pairs import read_pairs  # noqa: E402
@@ -37,39 +38,47 @@ def pairs(tmp_path: Path) -> Path:
 
 
 def train(*arguments: object) -> int:
-    """A run in this process on the tiny model, two steps unless told otherwise."""
+    """A run in this process on the tiny model, with two steps by default."""
     return train_qlora.main(["--debug_tiny", "--max_steps", "2", *map(str, arguments)])
 
 
-def fails(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """What a run that ends with 1 says."""
+def error_of(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The messages of a run that ends with exit code 1."""
     assert train(*arguments) == 1
-    said = capsys.readouterr().err
-    assert "Traceback" not in said
-    return said
+    messages = capsys.readouterr().err
+    assert "Traceback" not in messages
+    return messages
 
 
 def losses(folder: Path) -> list[float]:
     """The losses of all steps and validations, in the order of the log."""
-    return [row["loss"] if "loss" in row else row["validation_loss"] for row in logged(folder)]
+    return [row["loss"] if "loss" in row else row["validation_loss"] for row in read_log(folder)]
 
 
-def test_help_is_quick_and_shows_the_defaults() -> None:
+def test_help_is_fast_and_shows_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")  # so that no line breaks fall inside names
     imports = "import sys, train_qlora; train_qlora.build_parser().format_help(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", imports], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
-    shown = " ".join(train_qlora.build_parser().format_help().split())
+    help_text = " ".join(train_qlora.build_parser().format_help().split())
     for option, default in {
-        "rank of the adapter, on all linear layers": "8", "its scale: alpha / rank": "32",
-        "dropout before the adapter": "0.05", "its highest value": "0.0002", "times over the data": "3",
-        "the same seed gives the same adapter": "42", "NF4, double quantisation; or no quantisation": "4",
+        "rank of the adapter, on all linear layers": "8", "scale of the adapter: alpha / rank": "32",
+        "dropout before the adapter": "0.05", "highest learning rate": "0.0002", "passes over the data": "3",
+        "the same seed gives the same adapter": "42", "16 and 32: no quantisation": "4",
     }.items():  # fmt: skip
-        assert f"{option} (default: {default})" in shown
-    assert "(none: 512, or 1024 with --debug_tiny)" in shown
-    assert "meta-llama/Llama-2-7b-hf" in shown
+        assert f"{option} (default: {default})" in help_text
+    assert "(default: 512, or 1024 with --debug_tiny)" in help_text
+    assert "meta-llama/Llama-2-7b-hf" in help_text
 
 
-def test_the_environment_names_the_base_model() -> None:
+def test_the_options_have_the_fields_of_the_command_line() -> None:
+    values = vars(train_qlora.build_parser().parse_args(["--dataset", "x.jsonl"]))
+    options = train_qlora.Options(**values)
+    assert asdict(options) == values
+    assert list(asdict(options)) == list(values)
+
+
+def test_the_environment_sets_the_base_model() -> None:
     code = "import train_qlora; print(train_qlora.build_parser().parse_args([]).base_model)"
     environment = os.environ | {"BASE_MODEL": "some/model"}
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -88,16 +97,16 @@ def test_the_environment_names_the_base_model() -> None:
         [],
     ],
 )
-def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
+def test_wrong_usage_ends_with_exit_code_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         train_qlora.main(arguments)
     assert exit_.value.code == 2
 
 
 @pytest.mark.slow
-def test_the_command_of_the_readme_leaves_an_adapter_that_plain_peft_loads(pairs: Path, tmp_path: Path) -> None:
+def test_the_command_of_the_readme_writes_an_adapter_that_plain_peft_loads(pairs: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    done = script("--dataset", pairs, "--debug_tiny", "--per_device_batch_size", 1, "--max_steps", 1,
+    done = run_script("--dataset", pairs, "--debug_tiny", "--per_device_batch_size", 1, "--max_steps", 1,
                   "--save_dir", folder, "--tensorboard", "--merge", tmp_path / "merged")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[0].startswith("--debug_tiny: a Llama of 2 layers")
@@ -124,31 +133,31 @@ def test_the_command_of_the_readme_leaves_an_adapter_that_plain_peft_loads(pairs
 
 def test_the_loss_falls_and_only_the_adapter_changes(pairs: Path, tmp_path: Path) -> None:
     before = digests_of(loading.load_base(loading.TINY, bits=4, device=torch.device("cpu")))
-    kept: list[Any] = []
+    models: list[Any] = []
     original = loading.load_base
 
     def load(*arguments: Any, **settings: Any) -> Any:
-        kept.append(original(*arguments, **settings))
-        return kept[-1]
+        models.append(original(*arguments, **settings))
+        return models[-1]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loading, "load_base", load)
         assert train("--dataset", pairs, "--save_dir", tmp_path / "out", "--max_steps", 30, "--learning_rate", 5e-3,
                      "--per_device_batch_size", 4, "--patience", 0) == 0  # fmt: skip
-    rows = [row["loss"] for row in logged(tmp_path / "out") if "loss" in row]
+    rows = [row["loss"] for row in read_log(tmp_path / "out") if "loss" in row]
     assert sum(rows[-5:]) < 0.7 * sum(rows[:5])
-    after = digests_of(kept[0])
+    after = digests_of(models[0])
     assert {name: after[name] for name in before} == before
     assert {name for name in after if name not in before} == {name for name in after if "lora_" in name}
 
 
 def digests_of(model: Any) -> dict[str, str]:
-    """Each weight's bytes in short; names without what an adapter puts into them."""
+    """A digest of each weight, by its name in the base model."""
     names = {name.replace(".base_layer", ""): weight for name, weight in model.named_parameters()}
     return {name: str(torch.hash_tensor(weight.detach().view(torch.uint8))) for name, weight in names.items()}
 
 
-def test_the_same_run_twice_is_the_same_to_the_byte(pairs: Path, tmp_path: Path) -> None:
+def test_the_same_run_twice_writes_the_same_bytes(pairs: Path, tmp_path: Path) -> None:
     for name, seed in (("one", 1), ("two", 1), ("three", 2)):
         assert train("--dataset", pairs, "--save_dir", tmp_path / name, "--seed", seed) == 0
     one, two, three = (sha256_file(tmp_path / name / "adapter_model.safetensors") for name in ("one", "two", "three"))
@@ -158,53 +167,55 @@ def test_the_same_run_twice_is_the_same_to_the_byte(pairs: Path, tmp_path: Path)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sharded", [False, True])
-def test_two_processes_learn_what_one_does(pairs: Path, tmp_path: Path, sharded: bool) -> None:
+def test_two_processes_learn_the_same_as_one(pairs: Path, tmp_path: Path, sharded: bool) -> None:
     run = ["--dataset", pairs, "--debug_tiny", "--max_steps", 4, "--lora_dropout", 0, "--learning_rate", 5e-3]
     run += ["--warmup", 0, "--bits", 4 if sharded else 32, "--save_dir"]
-    assert script(*run, tmp_path / "one", "--per_device_batch_size", 4).returncode == 0
-    launcher = processes(2)
-    if sharded:  # accelerate takes FSDP up on GPUs alone; a script of the tests' own forces it
+    assert run_script(*run, tmp_path / "one", "--per_device_batch_size", 4).returncode == 0
+    launcher = torchrun(2)
+    if sharded:  # accelerate uses FSDP only on GPUs; a script beside the tests forces it
         launcher = (*launcher, str(ROOT / "tests" / "sharded.py"))
-    done = script(*run, tmp_path / "two", "--per_device_batch_size", 2, launcher=launcher, ACCELERATE_USE_CPU="true")
+    done = run_script(
+        *run, tmp_path / "two", "--per_device_batch_size", 2, launcher=launcher, ACCELERATE_USE_CPU="true"
+    )
     assert done.returncode == 0, done.stderr
     assert "2 processes" in done.stdout
     assert losses(tmp_path / "one") == pytest.approx(losses(tmp_path / "two"), rel=2e-3 if sharded else 1e-4)
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_as_if_it_had_not_been(pairs: Path, tmp_path: Path) -> None:
+def test_a_killed_run_is_resumed_as_if_it_had_not_stopped(pairs: Path, tmp_path: Path) -> None:
     run = ["--dataset", pairs, "--debug_tiny", "--max_steps", 12, "--per_device_batch_size", 2, "--save_every", 4,
            "--patience", 0, "--save_dir"]  # fmt: skip
-    assert script(*run, tmp_path / "whole").returncode == 0
+    assert run_script(*run, tmp_path / "whole").returncode == 0
     folder = tmp_path / "killed"
     command = [sys.executable, str(ROOT / "train_qlora.py"), *map(str, run), str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: (folder / "checkpoints" / "step-000004").exists())
+    wait_until(lambda: (folder / "checkpoints" / "step-000004").exists())
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (folder / "train_manifest.json").exists()
 
-    refused = script(*run, folder)
-    assert refused.returncode == 1 and "--resume goes on with its run" in refused.stderr
-    other = script(*run, folder, "--resume", "--lora_r", 4)
-    assert other.returncode == 1 and "began with lora_r = 8, now it is 4" in other.stderr
-    done = script(*run, folder, "--resume")
+    refused = run_script(*run, folder)
+    assert refused.returncode == 1 and "pass --resume to continue its run" in refused.stderr
+    other = run_script(*run, folder, "--resume", "--lora_r", 4)
+    assert other.returncode == 1 and "was started with lora_r = 8, now it is 4" in other.stderr
+    done = run_script(*run, folder, "--resume")
     assert done.returncode == 0, done.stderr
-    assert "going on from step" in done.stderr
+    assert "resuming from step" in done.stderr
     assert losses(folder) == losses(tmp_path / "whole")
     names = ("adapter_model.safetensors", "adapter_config.json", "metrics.jsonl", "loss.png")
     assert [sha256_file(folder / name) for name in names] == [sha256_file(tmp_path / "whole" / name) for name in names]
-    assert "its run is finished" in script(*run, folder, "--resume").stderr
+    assert "its run is finished" in run_script(*run, folder, "--resume").stderr
 
 
-def until(there: Callable[[], bool], seconds: float = 120) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
-    while not there():
-        assert time.monotonic() < end, "it did not come"
+    while not condition():
+        assert time.monotonic() < end, "timed out"
         time.sleep(0.02)
 
 
-def test_a_broken_checkpoint_gives_way_to_the_one_before(
+def test_a_broken_checkpoint_is_replaced_by_the_one_before(
     pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, run = tmp_path / "out", ["--dataset", pairs, "--max_steps", 4, "--save_every", 1, "--save_dir"]
@@ -213,26 +224,26 @@ def test_a_broken_checkpoint_gives_way_to_the_one_before(
     (folder / "checkpoints" / "step-000004" / "weights.safetensors").write_bytes(b"rubbish")
     capsys.readouterr()
     assert train(*run, folder, "--resume") == 0
-    said = capsys.readouterr().err
-    assert "step-000004: broken (weights.safetensors is not what was written)" in said
-    assert "going on from step 3" in said
+    messages = capsys.readouterr().err
+    assert "step-000004: broken (weights.safetensors has changed since it was written)" in messages
+    assert "resuming from step 3" in messages
     (folder / "train_manifest.json").unlink()
     for state in folder.glob("checkpoints/*/state.json"):
         state.write_text("{")
-    assert "no checkpoint is whole: --force begins anew" in fails(capsys, *run, folder, "--resume")
+    assert "no checkpoint is intact: pass --force to start again" in error_of(capsys, *run, folder, "--resume")
     assert train(*run, folder, "--force") == 0
 
 
 def test_training_stops_when_validation_no_longer_improves(pairs: Path, tmp_path: Path) -> None:
     assert train("--dataset", pairs, "--save_dir", tmp_path / "out", "--max_steps", 40, "--eval_every", 1,
                  "--learning_rate", 3, "--patience", 2, "--warmup", 0, "--schedule", "constant") == 0  # fmt: skip
-    rows = logged(tmp_path / "out")
+    rows = read_log(tmp_path / "out")
     validations = [row["validation_loss"] for row in rows if "validation_loss" in row]
     best = validations.index(min(validations))
     assert len(validations) < 40 and len(validations) - 1 - best == 2
     manifest = json.loads((tmp_path / "out" / "train_manifest.json").read_text())
     assert "stopped early" in manifest["results"]["steps"]
-    # What is written is the best, not the last.
+    # The adapter has the best weights, not the last ones.
     steps = sorted((tmp_path / "out" / "checkpoints").glob("step-*"))
     from safetensors.torch import load_file
 
@@ -270,7 +281,7 @@ COEDIT = [
 ]
 
 
-def test_a_local_folder_in_coedits_layout_is_read_as_the_hubs(
+def test_a_local_folder_with_coedits_fields_is_read_like_the_hubs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("datasets")
@@ -284,19 +295,17 @@ def test_a_local_folder_in_coedits_layout_is_read_as_the_hubs(
     (pair, *_) = read_pairs(folder / "train.jsonl")
     assert (pair.bad, pair.good, pair.context) == (COEDIT[0]["src"], COEDIT[0]["tgt"], "Task: gec")
     assert pair.spans, "spans come from aligning the texts"
-    assert "no-such" in fails(capsys, "--hf_dataset", folder, "--hf_split", "no-such", "--save_dir", tmp_path / "x")
+    assert "no-such" in error_of(capsys, "--hf_dataset", folder, "--hf_split", "no-such", "--save_dir", tmp_path / "x")
 
 
-def test_columns_of_other_data_sets_are_named_by_options(tmp_path: Path) -> None:
+def test_options_name_the_fields_of_other_data_sets(tmp_path: Path) -> None:
     rows = [{"wrong": bad, "right": good, "where": "Guide"} for bad, good in PAIRS]
     data = write_rows(tmp_path / "other.jsonl", rows)
     assert train("--dataset", data, "--bad_field", "wrong", "--good_field", "right", "--context-field", "where",
                  "--save_dir", tmp_path / "out") == 0  # fmt: skip
 
 
-def test_a_chat_template_is_used_and_remembered(
-    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_chat_template_is_used_and_saved(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     base = tmp_path / "base"
     loading.tiny_model().save_pretrained(base)
     tokenizer = loading.tiny_tokenizer()
@@ -323,19 +332,19 @@ def test_a_gpt2_as_narrow_as_the_one_of_the_hub_trains_in_4_bits(pairs: Path, tm
     assert train_qlora.main(too_long) == 1
 
 
-def test_what_does_not_fit_is_counted_and_nothing_is_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pairs_that_do_not_fit_are_counted_and_never_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [{"bad": b, "good": g} for b, g in PAIRS] + [{"bad": "x" * 3000, "good": "y" * 3000}]
     data = write_rows(tmp_path / "long.jsonl", rows)
     assert train("--dataset", data, "--validation_share", 0, "--save_dir", tmp_path / "out") == 0
     assert "rejected: pair: a block that does not fit the window  1" in capsys.readouterr().out
     all_long = write_rows(tmp_path / "all.jsonl", rows[-1:])
-    said = fails(capsys, "--dataset", all_long, "--validation_share", 0, "--save_dir", tmp_path / "x")
-    assert "no example to train on: 1 x pair: a block that does not fit the window; raise --max_length" in said
+    error = error_of(capsys, "--dataset", all_long, "--validation_share", 0, "--save_dir", tmp_path / "x")
+    assert "no example to train on: 1 x pair: a block that does not fit the window; raise --max_length" in error
     assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (None, "No such file or directory"),
         ("", "the data set holds no pair"),
@@ -344,42 +353,42 @@ def test_what_does_not_fit_is_counted_and_nothing_is_cut(tmp_path: Path, capsys:
         ('{"bad": "a", "good": "b", "split": "test"}\n', "only the splits test"),
     ],
 )
-def test_bad_data_is_told_with_file_and_line(
-    content: str | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_bad_data_is_reported_with_file_and_line(
+    content: str | None, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "d.jsonl"
     if content is not None:
         path.write_text(content)
-    assert said in fails(capsys, "--dataset", path, "--save_dir", tmp_path / "out")
-    assert not (tmp_path / "out").exists(), "nothing is left behind"
+    assert message in error_of(capsys, "--dataset", path, "--save_dir", tmp_path / "out")
+    assert not (tmp_path / "out").exists(), "no folder remains"
 
 
-def test_a_base_model_that_is_not_at_hand_is_told(
+def test_a_base_model_that_is_not_available_is_reported(
     pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = ["--dataset", str(pairs), "--save_dir", str(tmp_path / "out"), "--base_model"]
     assert train_qlora.main([*run, "nobody/no-such-model"]) == 1
-    said = capsys.readouterr().err
-    assert "nobody/no-such-model: is not on this machine, and the hub is not reached; pass a folder" in said
+    error = capsys.readouterr().err
+    assert "nobody/no-such-model: is not on this machine, and the hub cannot be reached; pass a folder" in error
     empty = tmp_path / "empty"
     empty.mkdir()
     assert train_qlora.main([*run, str(empty)]) == 1
-    assert "this folder holds no model that transformers can load" in capsys.readouterr().err
+    assert "this folder contains no model that transformers can load" in capsys.readouterr().err
 
 
-def test_what_is_there_is_not_lost(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_existing_files_are_not_lost(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / "mine.txt").write_text("precious")
-    assert "is not empty" in fails(capsys, "--dataset", pairs, "--save_dir", folder)
-    assert "is a file" in fails(capsys, "--dataset", pairs, "--save_dir", pairs)
-    assert "holds no run to go on with" in fails(capsys, "--dataset", pairs, "--save_dir", tmp_path / "no", "--resume")
+    assert "is not empty" in error_of(capsys, "--dataset", pairs, "--save_dir", folder)
+    assert "is a file" in error_of(capsys, "--dataset", pairs, "--save_dir", pairs)
+    assert "holds no run to resume" in error_of(capsys, "--dataset", pairs, "--save_dir", tmp_path / "no", "--resume")
     assert train("--dataset", pairs, "--save_dir", folder, "--force") == 0
     assert (folder / "mine.txt").read_text() == "precious"
     (tmp_path / "merged").mkdir()
     (tmp_path / "merged" / "model.safetensors").write_text("mine")
-    said = fails(capsys, "--dataset", pairs, "--save_dir", tmp_path / "n", "--merge", tmp_path / "merged")
-    assert "exists already" in said
+    error = error_of(capsys, "--dataset", pairs, "--save_dir", tmp_path / "n", "--merge", tmp_path / "merged")
+    assert "exists already" in error
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="folders are not locked there")
@@ -391,20 +400,20 @@ def test_a_folder_in_use_is_refused(pairs: Path, tmp_path: Path, capsys: pytest.
     handle = os.open(folder, os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_EX)
     try:
-        assert "another run is writing there" in fails(capsys, "--dataset", pairs, "--save_dir", folder)
+        assert "another run is writing there" in error_of(capsys, "--dataset", pairs, "--save_dir", folder)
     finally:
         os.close(handle)
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (torch.OutOfMemoryError("CUDA out of memory"), "step 1: out of GPU memory; lower --token_slots (now 512)"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "step 1: out of main memory; lower --token_slots"),
     ],
 )
-def test_no_room_is_told_with_the_options_to_lower(
-    error: Exception, said: str, pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+def test_a_lack_of_memory_is_reported_with_the_options_to_lower(
+    error: Exception, message: str, pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     from fixer.training import Trainer
@@ -413,28 +422,28 @@ def test_no_room_is_told_with_the_options_to_lower(
         raise error
 
     monkeypatch.setattr(Trainer, "_step", fail)
-    assert said in fails(capsys, "--dataset", pairs, "--save_dir", tmp_path / "out")
+    assert message in error_of(capsys, "--dataset", pairs, "--save_dir", tmp_path / "out")
 
 
-def test_a_loss_that_explodes_ends_the_run(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said = fails(capsys, "--dataset", pairs, "--save_dir", tmp_path / "out", "--learning_rate", 1e20, "--warmup", 0,
-                 "--max_steps", 9, "--max_grad_norm", 0, "--validation_share", 0)  # fmt: skip
-    assert "lower --learning_rate" in said
+def test_an_exploding_loss_ends_the_run(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    error = error_of(capsys, "--dataset", pairs, "--save_dir", tmp_path / "out", "--learning_rate", 1e20, "--warmup", 0,
+                     "--max_steps", 9, "--max_grad_norm", 0, "--validation_share", 0)  # fmt: skip
+    assert "lower --learning_rate" in error
 
 
-def test_devices_that_are_not_there_are_refused(
+def test_devices_that_do_not_exist_are_refused(
     pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = ["--dataset", pairs, "--save_dir", tmp_path / "out", "--device_map"]
-    assert "is no device" in fails(capsys, *run, "abacus")
+    assert "is no device" in error_of(capsys, *run, "abacus")
     if not torch.cuda.is_available():
-        assert "torch sees 0 CUDA devices" in fails(capsys, *run, "cuda:0")
-        assert "runs on CUDA alone" in fails(capsys, *run, "cpu", "--optimizer", "paged_adamw_8bit")
+        assert "torch sees 0 CUDA devices" in error_of(capsys, *run, "cuda:0")
+        assert "runs only on CUDA" in error_of(capsys, *run, "cpu", "--optimizer", "paged_adamw_8bit")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert "several processes need auto" in fails(capsys, *run, "cuda:0")
+    assert "several processes need auto" in error_of(capsys, *run, "cuda:0")
 
 
-def test_ctrl_c_says_what_is_saved(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_reports_the_last_checkpoint(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from fixer.training import Trainer
 
     original, calls = Trainer._step, []
@@ -452,20 +461,20 @@ def test_ctrl_c_says_what_is_saved(pairs: Path, tmp_path: Path, capsys: pytest.C
     assert "step-000002 is saved" in capsys.readouterr().err
 
 
-def test_data_without_splits_is_divided_by_whole_documents() -> None:
+def test_data_without_splits_is_divided_between_documents() -> None:
     from degraders.dataset.pairs import Pair
 
     pairs = [Pair(f"{n}", "", "text", "a", "b", (), group=f"doc{n % 7}") for n in range(70)]
-    chosen = select_pairs(pairs, seed=1, share=0.2, limit=None, validation_limit=None)
-    held = {pair.group for pair in chosen.validation}
-    assert held and held.isdisjoint(pair.group for pair in chosen.train)
-    assert 0.1 <= len(chosen.validation) / 70 <= 0.3
+    selection = select_pairs(pairs, seed=1, share=0.2, limit=None, validation_limit=None)
+    held_out = {pair.group for pair in selection.validation}
+    assert held_out and held_out.isdisjoint(pair.group for pair in selection.train)
+    assert 0.1 <= len(selection.validation) / 70 <= 0.3
     assert select_pairs(pairs, seed=1, share=0, limit=5, validation_limit=None).unused == {
         "over the limit of train": 65
     }
 
 
-def test_merging_alone_needs_no_data(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_merging_needs_no_data(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train("--dataset", pairs, "--save_dir", tmp_path / "out") == 0
     assert train_qlora.main(["--save_dir", str(tmp_path / "out"), "--merge", str(tmp_path / "merged")]) == 0
     assert (tmp_path / "merged" / "model.safetensors").exists()

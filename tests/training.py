@@ -1,4 +1,4 @@
-"""What the tests of training share: a few pairs, and runs of train_qlora.py on the tiny model."""
+"""Shared by the tests of training: a few pairs, and runs of train_qlora.py in processes of their own."""
 
 from __future__ import annotations
 
@@ -28,22 +28,26 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 def write_pairs(path: Path) -> Path:
-    """Eight pairs to train on and two to validate."""
+    """Write eight pairs to train on and two to validate on."""
     splits = ["train"] * len(PAIRS) + ["validation"] * 2
     pairs = [*PAIRS, *PAIRS[:2]]
     return write_rows(path, [{"bad": b, "good": g, "split": s} for (b, g), s in zip(pairs, splits, strict=True)])
 
 
-def logged(folder: Path) -> list[dict[str, Any]]:
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """The rows of metrics.jsonl."""
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def script(*arguments: object, launcher: tuple[str, ...] = (), **environment: str) -> subprocess.CompletedProcess[str]:
-    """train_qlora.py in a process of its own, or under a launcher, without a network."""
+def run_script(
+    *arguments: object, launcher: tuple[str, ...] = (), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run train_qlora.py in a process of its own, or under a launcher, without a network."""
     command = [sys.executable, *launcher, str(ROOT / "train_qlora.py"), *map(str, arguments)]
     settings = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"} | environment
     return subprocess.run(command, capture_output=True, text=True, env=settings, timeout=300)
 
 
-def processes(count: int) -> tuple[str, ...]:
+def torchrun(count: int) -> tuple[str, ...]:
+    """A launcher of `count` processes."""
     return ("-m", "torch.distributed.run", "--nproc_per_node", str(count), "--master_port", "0", "--standalone")

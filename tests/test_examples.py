@@ -1,4 +1,4 @@
-"""Pairs to token ids: nothing cut, prompt and target apart, every answer ends, mends weigh more."""
+"""Pairs to token ids: nothing is cut, prompt and target stay apart, every answer ends, repairs weigh more."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import pytest
 
 from degraders.dataset.pairs import Pair, align_spans
 from degraders.errors import UserError
+from fixer.examples import TOO_LONG, Example, encode_pair, encode_pairs, end_ids
 from fixer.prompts import PromptStyle
 
 tokenizers = pytest.importorskip("tokenizers")
 transformers = pytest.importorskip("transformers")
-encoding = pytest.importorskip("fixer.encoding")
 
 pytestmark = pytest.mark.fixer
 
@@ -31,8 +31,15 @@ def pair_of(bad: str, good: str) -> Pair:
     return Pair("p", "", "markdown", bad, good, align_spans(bad, good))
 
 
+def encode(tokenizer: Any, bad: str, good: str, style: PromptStyle | None = None, *, span_weight: float = 1) -> Example:
+    style = style or PromptStyle()
+    example = encode_pair(pair_of(bad, good), style, tokenizer, max_length=9999, span_weight=span_weight)
+    assert example
+    return example
+
+
 def test_an_example_is_prompt_target_and_end_token(tokenizer: Any) -> None:
-    example = encoding.encode(pair_of("teh end", "the end"), PromptStyle(), tokenizer, max_length=999)
+    example = encode(tokenizer, "teh end", "the end")
     assert tokenizer.decode(example.target[:-1]) == "the end"
     assert example.target[-1] == tokenizer.eos_token_id
     assert example.prompt[0] == tokenizer.bos_token_id
@@ -44,38 +51,31 @@ def test_an_example_is_prompt_target_and_end_token(tokenizer: Any) -> None:
     ("bad", "heavy"),
     [("teh end", "the"), ("the nd", "end"), ("the very end", "e"), ("the end", "")],
 )
-def test_span_weight_falls_on_what_mends(tokenizer: Any, bad: str, heavy: str) -> None:
-    example = encoding.encode(pair_of(bad, "the end"), PromptStyle(), tokenizer, max_length=999, span_weight=5)
+def test_span_weight_applies_to_the_tokens_that_repair(tokenizer: Any, bad: str, heavy: str) -> None:
+    example = encode(tokenizer, bad, "the end", span_weight=5)
     assert len(example.weights) == len(example.target)
     weighted = [token for token, weight in zip(example.target, example.weights, strict=True) if weight == 5]
     assert tokenizer.decode(weighted) == heavy
 
 
-def test_white_space_behind_a_text_is_not_learned(tokenizer: Any) -> None:
-    one, other = (
-        encoding.encode(
-            pair_of(f"teh end{end}", f"the end{end}"), PromptStyle(), tokenizer, max_length=999, span_weight=2
-        )
-        for end in ("", "\n\n")
-    )
+def test_white_space_at_the_end_of_a_text_is_not_learned(tokenizer: Any) -> None:
+    one, other = (encode(tokenizer, f"teh end{end}", f"the end{end}", span_weight=2) for end in ("", "\n\n"))
     assert one == other
-    edits = encoding.encode(
-        pair_of("the end \n", "the end\n"), PromptStyle("plain", "edits"), tokenizer, max_length=999
-    )
+    edits = encode(tokenizer, "the end \n", "the end\n", PromptStyle("plain", "edits"))
     assert "the end \n" in tokenizer.decode(edits.prompt[1:])
 
 
-def test_what_is_too_long_is_divided_or_rejected_and_never_cut(tokenizer: Any) -> None:
-    pair = pair_of(GOOD.replace("second", "secnd"), GOOD)
-    whole = len(encoding.encode(pair, PromptStyle(), tokenizer, max_length=9999))
-    examples, rejected = encoding.encode_all([pair], PromptStyle(), tokenizer, max_length=whole - 1)
+def test_a_long_pair_is_divided_or_rejected_and_never_cut(tokenizer: Any) -> None:
+    bad = GOOD.replace("second", "secnd")
+    whole = len(encode(tokenizer, bad, GOOD))
+    examples, rejected = encode_pairs([pair_of(bad, GOOD)], PromptStyle(), tokenizer, max_length=whole - 1)
     assert not rejected
     assert "\n\n".join(tokenizer.decode(example.target[:-1]) for example in examples) == GOOD.rstrip()
-    examples, rejected = encoding.encode_all([pair], PromptStyle(), tokenizer, max_length=20)
-    assert (examples, set(rejected)) == ([], {encoding.TOO_LONG})
+    examples, rejected = encode_pairs([pair_of(bad, GOOD)], PromptStyle(), tokenizer, max_length=20)
+    assert (examples, set(rejected)) == ([], {TOO_LONG})
 
 
-def test_a_tokenizer_without_an_end_is_refused(tokenizer: Any) -> None:
+def test_a_tokenizer_without_an_end_token_is_refused(tokenizer: Any) -> None:
     endless = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer)
     with pytest.raises(UserError, match="no end token"):
-        encoding.end_ids(endless, PromptStyle())
+        end_ids(endless, PromptStyle())

@@ -194,29 +194,29 @@ def _change_label(place: Place, draw: Draw) -> Fault | None:
     return choose_option(draw, _label_options(place.unit, label, place.data, draw)) if label else None
 
 
-def _change_url(options: Callable[[Unit, int, int, Region, Draw], Iterable[Option]]) -> CorruptFunction:
-    """A function that changes the URL of a link by one of the options; these get the range of the URL and the link."""
+def _change_url(options: Callable[[Place, int, int, Draw], Iterable[Option]]) -> CorruptFunction:
+    """A function that changes the URL of a link by one of the options, which get the link and the range of the URL."""
 
     def corrupt(place: Place, draw: Draw) -> Fault | None:
         _, url = _label_and_url(place.unit, place.data)
-        return choose_option(draw, options(place.unit, *url, place.data, draw)) if url else None
+        return choose_option(draw, options(place, *url, draw)) if url else None
 
     return corrupt
 
 
-def _anchor_options(unit: Unit, start: int, end: int, link: Region, draw: Draw) -> Iterator[Option]:
+def _anchor_options(place: Place, start: int, end: int, draw: Draw) -> Iterator[Option]:
     """A wrong anchor, of a heading of the same page or of another page."""
-    at = unit.doc.text.find("#", start, end)
+    at = place.unit.doc.text.find("#", start, end)
     if at == start:
-        yield from _same_page_anchor_options(unit, start + 1, end, link, draw)
+        yield from _same_page_anchor_options(place, start + 1, end, draw)
     elif at > 0:
-        wrong = draw.choice([*_wrong_anchors(unit.doc.text[at + 1 : end], draw), ""])
+        wrong = draw.choice([*_wrong_anchors(place.unit.doc.text[at + 1 : end], draw), ""])
         yield Option(1, at if not wrong else at + 1, end, wrong, recoverable="D")
 
 
-def _moved_page_options(unit: Unit, start: int, end: int, link: Region, draw: Draw) -> Iterator[Option]:
+def _moved_page_options(place: Place, start: int, end: int, draw: Draw) -> Iterator[Option]:
     """The URL from before the pages moved: a segment of the path missing, added, or with another name."""
-    url = unit.doc.text[start:end].partition("#")[0]
+    url = place.unit.doc.text[start:end].partition("#")[0]
     scheme = _SCHEME.match(url)
     host_end = url.find("/", scheme.end()) if scheme else 0
     segments = [match.span() for match in _SEGMENT.finditer(url, host_end)] if host_end >= 0 else []
@@ -246,9 +246,9 @@ def _moved_page_options(unit: Unit, start: int, end: int, link: Region, draw: Dr
         yield Option(2, at, after, version, recoverable="D")
 
 
-def _url_mark_options(unit: Unit, start: int, end: int, link: Region, draw: Draw) -> Iterator[Option]:
+def _url_mark_options(place: Place, start: int, end: int, draw: Draw) -> Iterator[Option]:
     """A URL with a wrong slash, dot, file ending, scheme or anchor mark."""
-    url = unit.doc.text[start:end]
+    url = place.unit.doc.text[start:end]
     path = url.partition("#")[0]
     stop = start + len(path)
     yield Option(1, stop, stop, "/") if not path.endswith("/") else Option(2, stop - 1, stop, "")
@@ -275,8 +275,9 @@ def _url_mark_options(unit: Unit, start: int, end: int, link: Region, draw: Draw
         yield Option(1, stop, end, "", recoverable="D")
 
 
-def _other_url_options(unit: Unit, start: int, end: int, link: Region, draw: Draw) -> Iterator[Option]:
+def _other_url_options(place: Place, start: int, end: int, draw: Draw) -> Iterator[Option]:
     """The URL of another link of the unit, as after copying, or that of a page above or of the front page."""
+    unit = place.unit
     url = unit.doc.text[start:end]
     for other in unit.regions_of("link", "definition"):
         _, span = _label_and_url(unit, other)
@@ -362,8 +363,9 @@ def _long_words(text: str, offset: int) -> list[tuple[int, str]]:
     return [(offset + match.start(), match[0]) for match in _URL_WORD.finditer(text)]
 
 
-def _same_page_anchor_options(unit: Unit, start: int, end: int, link: Region, draw: Draw) -> Iterator[Option]:
+def _same_page_anchor_options(place: Place, start: int, end: int, draw: Draw) -> Iterator[Option]:
     """An anchor that no heading has; the evidence is the heading, or the text of the link."""
+    unit, link = place.unit, place.data
     anchor = unit.doc.text[start:end]
     wrong_anchors = [other for other in _wrong_anchors(anchor, draw) if other]
     if not wrong_anchors:
@@ -408,8 +410,9 @@ def _slug(title: str) -> str:
     return _SPACE.sub("-", _PUNCTUATION.sub("", title.lower()).strip())
 
 
-def _misspelled_url_options(unit: Unit, start: int, end: int, link: Region, draw: Draw) -> Iterator[Option]:
+def _misspelled_url_options(place: Place, start: int, end: int, draw: Draw) -> Iterator[Option]:
     """A misspelled URL, where its form, or the same word elsewhere in the unit, shows the right spelling."""
+    unit = place.unit
     scheme = _SCHEME.match(unit.doc.text, start, end)
     words_start = scheme.end() if scheme else start
     for at, word in draw.shuffled(_long_words(unit.doc.text[words_start:end], words_start)):
@@ -430,9 +433,9 @@ def _misspelled_url_options(unit: Unit, start: int, end: int, link: Region, draw
         yield Option(0.6, end, end, draw.choice((".", ",", "'", ">", '"', ";", "%20")), recoverable="A")
 
 
-def _cut_url_options(unit: Unit, start: int, end: int, link: Region, draw: Draw) -> Iterator[Option]:
+def _cut_url_options(place: Place, start: int, end: int, draw: Draw) -> Iterator[Option]:
     """URLs that nothing in the text repairs: a segment of the path lost, another file ending, or a placeholder."""
-    url = unit.doc.text[start:end]
+    url = place.unit.doc.text[start:end]
     last_slash = url.rfind("/", 0, len(url) - 1)
     if last_slash > 8:
         yield Option(2, start + last_slash, end, "" if draw.chance(0.5) else "/", recoverable="D")

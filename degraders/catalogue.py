@@ -1,4 +1,4 @@
-"""All degraders, and the choice of some of them by name, family or glob."""
+"""All degraders, and their selection by name, family or glob."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ def all_degraders() -> Mapping[str, Degrader]:
 
 
 def select(include: Iterable[str] = ("*",), exclude: Iterable[str] = ()) -> tuple[Degrader, ...]:
-    """The degraders that a list of names, families or globs picks.
+    """The degraders that match a name, family or glob of `include` and none of `exclude`.
 
-    Raises UserError where a part of the list picks none, naming those that come near.
+    Raises UserError, with similar names, if a part of either list matches none.
     """
-    known = all_degraders()
-    chosen = {name for part in include for name in _matching(part, known)}
-    chosen -= {name for part in exclude for name in _matching(part, known)}
-    if not chosen:
-        raise UserError("no degrader is left: --exclude takes away all that --degraders picks")
-    return tuple(known[name] for name in known if name in chosen)
+    degraders_by_name = all_degraders()
+    selected = {name for part in include for name in _matching_names(part, degraders_by_name)}
+    selected -= {name for part in exclude for name in _matching_names(part, degraders_by_name)}
+    if not selected:
+        raise UserError("no degraders remain: --exclude removes all that --degraders selects")
+    return tuple(item for name, item in degraders_by_name.items() if name in selected)
 
 
-def _matching(part: str, known: Mapping[str, Degrader]) -> list[str]:
-    found = [
+def _matching_names(part: str, degraders_by_name: Mapping[str, Degrader]) -> list[str]:
+    names = [
         name
-        for name, item in known.items()
+        for name, item in degraders_by_name.items()
         if part in (name, item.family, name.partition(".")[2]) or fnmatchcase(name, part)
     ]
-    if not found:
-        short = {name.partition(".")[2]: name for name in known}
-        near = get_close_matches(part, [*known, *short, *FAMILIES], n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else "see --list-degraders"
+    if not names:
+        problems = dict.fromkeys(name.partition(".")[2] for name in degraders_by_name)
+        similar = get_close_matches(part, [*degraders_by_name, *problems, *FAMILIES], n=3)
+        hint = f"did you mean {', '.join(similar)}?" if similar else "see --list-degraders"
         raise UserError(f"unknown degrader {part!r}: {hint}")
-    return found
+    return names

@@ -1,7 +1,7 @@
-"""Edits of a text and the error spans they leave: apply, locate, align.
+"""Edits of a text: applying them, undoing them, and finding them by alignment.
 
-An edit is made against the good text; applying disjoint edits gives the bad text and, in the same pass, where every
-error stands in it. So spans are exact by construction: putting each span's `good` back restores the good text.
+An edit counts in offsets of the good text. Applying disjoint edits gives the bad text and, in the same pass, the place
+of every edit in it. So error spans are exact by construction: replacing each by its `good` restores the good text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Replace [start, end) of the good text by `text`; offsets in characters."""
+    """Replaces [start, end) of the good text by `text`; offsets in characters."""
 
     start: int
     end: int
@@ -30,8 +30,8 @@ class Edit:
             raise ValueError(f"an edit runs from {self.start} to {self.end}")
 
 
-class Span(NamedTuple):
-    """An applied edit: its place in the bad text in characters and white-space tokens, and in the good text."""
+class AppliedEdit(NamedTuple):
+    """An edit with its place in the bad text, in characters and white-space tokens, and in the good text."""
 
     start: int
     end: int
@@ -43,12 +43,14 @@ class Span(NamedTuple):
     good: str
 
 
-def apply(good: str, edits: Sequence[Edit], *, base: int = 0, shape: bytes | None = None) -> tuple[str, list[Span]]:
-    """Apply edits, in order and disjoint, to the good text: the bad text and where each edit stands in it.
+def apply(
+    good: str, edits: Sequence[Edit], *, base: int = 0, shape: bytes | None = None
+) -> tuple[str, list[AppliedEdit]]:
+    """Apply edits, which are in order and disjoint, to the good text; return the bad text and the applied edits.
 
-    `base` is the offset of `good` in the text that the edits count in, `shape` its `token_shape` if that is known.
-    Token offsets count the white-space tokens of the bad text that a span overlaps; a span without width inside a
-    token has that token, one between two tokens the empty range before the second.
+    `base` is the offset of `good` in the text that the edits count in; `shape` is `token_shape(good)`, if the caller
+    has it already. The token range of an edit holds the white-space tokens of the bad text that it overlaps. An edit
+    without width has the token around it, or between two tokens the empty range before the second.
     """
     good_shape = token_shape(good) if shape is None else shape
     pieces: list[str] = []
@@ -61,21 +63,30 @@ def apply(good: str, edits: Sequence[Edit], *, base: int = 0, shape: bytes | Non
         at = edit.end - base
     bad = "".join([*pieces, good[at:]])
     bad_shape = b" " + b"".join([*shapes, good_shape[at:]])
-    located: list[Span] = []
+    applied: list[AppliedEdit] = []
     counted = tokens = shift = 0
     for edit in edits:
         text, good_start, good_end = edit.text, edit.start - base, edit.end - base
         start = good_start + shift
         end = start + len(text)
-        # A token begins where a space, or what stands before the text, is followed by an x.
+        # A token begins where an x follows a space; one space is put before the text.
         tokens += bad_shape.count(b" x", counted, start + 1)
         first = tokens - (bad_shape[start : start + 2] == b"xx")
         tokens += bad_shape.count(b" x", start, end + 1)
-        located.append(
-            Span(start, end, first, max(tokens, first), good_start, good_end, text, good[good_start:good_end])
+        applied.append(
+            AppliedEdit(
+                start=start,
+                end=end,
+                token_start=first,
+                token_end=max(tokens, first),
+                good_start=good_start,
+                good_end=good_end,
+                bad=text,
+                good=good[good_start:good_end],
+            )
         )
         counted, shift = end, end - good_end
-    return bad, located
+    return bad, applied
 
 
 def restore(bad: str, repairs: Iterable[tuple[int, int, str]]) -> str:
@@ -93,15 +104,17 @@ _WIDE_SPACES = [char for char in map(chr, range(256, 0x3001)) if char.isspace()]
 
 
 def token_shape(text: str) -> bytes:
-    """A text with a space for each white-space character and an x for each other one, a byte each."""
+    """One byte for each character of a text: a space for white space, an x for anything else."""
     if not text.isascii() and any(map(text.__contains__, _WIDE_SPACES)):
         text = re.sub(r"\s", " ", text)
     return text.encode("latin-1", "replace").translate(_SHAPES)
 
 
 def align(good: str, bad: str) -> list[Edit]:
-    """The edits that turn the good text into the bad one: a token-level Levenshtein alignment, with changes that
-    only white space parts joined into one."""
+    """The edits that turn the good text into the bad one, by a token-level Levenshtein alignment.
+
+    Neighbouring changes with only white space between them become one edit.
+    """
     good_tokens, bad_tokens = TOKEN.findall(good), TOKEN.findall(bad)
     good_at, bad_at = offsets(good_tokens), offsets(bad_tokens)
     edits: list[Edit] = []
@@ -119,5 +132,5 @@ def align(good: str, bad: str) -> list[Edit]:
 
 
 def offsets(tokens: Sequence[str]) -> list[int]:
-    """Where each token begins, and where the last one ends, in characters."""
+    """The start of each token, and the end of the last one, in characters."""
     return list(accumulate(map(len, tokens), initial=0))

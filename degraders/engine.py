@@ -16,7 +16,7 @@ from math import inf
 from typing import NamedTuple
 
 from degraders.draw import Draw
-from degraders.edits import Edit, Span, apply
+from degraders.edits import AppliedEdit, Edit, apply
 from degraders.registry import Degrader, Fault
 from degraders.taxonomy import RECOVERABILITY
 from degraders.text.document import Unit
@@ -47,6 +47,13 @@ class ErrorCounts(NamedTuple):
         total = sum(shares)
         mean = sum(count * share for count, share in enumerate(shares, 1)) / total
         return cls(chars, tuple(accumulate(share / total for share in shares)), mean)
+
+
+def check_counts(counts: Sequence[ErrorCounts]) -> None:
+    """Raise ValueError unless there are counts, in order of their `chars`."""
+    chars = [each.chars for each in counts]
+    if not chars or chars[0] < 1 or chars != sorted(set(chars)):
+        raise ValueError("the counts of errors must not be empty, and their chars must be positive and rise")
 
 
 DEFAULT_COUNTS = (ErrorCounts.from_shares(2000, (63, 20, 9, 4, 2, 1, 1)),)
@@ -82,8 +89,7 @@ class Plan:
                 raise ValueError(f"{name} must be from 0 to 1, not {rate}")
         if self.severity is not None and not 1 <= self.severity < inf:
             raise ValueError(f"severity must be 1 or more, not {self.severity}")
-        if not self.counts or list(self.counts) != sorted(self.counts):
-            raise ValueError("counts must not be empty, and must be in order of their chars")
+        check_counts(self.counts)
         if not self.classes or not set(self.classes) <= RECOVERABILITY.keys():
             raise ValueError(f"classes must be some of {''.join(RECOVERABILITY)}, not {self.classes!r}")
         object.__setattr__(self, "allowed_classes", frozenset(self.classes + "D" * self.allow_lossy))
@@ -92,7 +98,7 @@ class Plan:
 class LocatedError(NamedTuple):
     """An error of a variant: its span, its degrader and its class; `evidence` is a range of the bad text (class C)."""
 
-    span: Span
+    span: AppliedEdit
     degrader: Degrader
     recoverable: str
     evidence: tuple[int, int] | None
@@ -317,7 +323,7 @@ def _keeps_evidence(edit: Edit, evidence: tuple[int, int], text: str) -> bool:
     return edit.start <= start and end <= edit.end and text[start:end] in edit.text
 
 
-def _map_to_bad(evidence: tuple[int, int], base: int, spans: Sequence[Span]) -> tuple[int, int] | None:
+def _map_to_bad(evidence: tuple[int, int], base: int, spans: Sequence[AppliedEdit]) -> tuple[int, int] | None:
     """A range of the document's text as a range of the bad text; None if an edit has destroyed it."""
     start, end = evidence[0] - base, evidence[1] - base
     shift = 0
@@ -332,7 +338,7 @@ def _map_to_bad(evidence: tuple[int, int], base: int, spans: Sequence[Span]) -> 
     return start + shift, end + shift
 
 
-def _hard_tokens_remain(span: Span, bad: str, context: str) -> bool:
+def _hard_tokens_remain(span: AppliedEdit, bad: str, context: str) -> bool:
     """The hard-token gate: whether every number, name, flag, path and URL of the good text still stands somewhere."""
     for piece in span.good.split():
         if piece.isalpha() and piece[1:].islower():

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, digests, and locks."""
+"""Files: written completely or not at all, checked before they are replaced, hashed, locked."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from degraders.errors import UserError
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
+    """Raise UserError if the path is a folder, or is a file and `force` is false."""
     if path.is_dir():
         raise UserError(f"{path}: is a folder; name a file")
     if path.exists() and not force:
@@ -17,7 +18,7 @@ def refuse_existing(path: Path, *, force: bool) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a small file whole or not at all."""
+    """Write a small file completely or not at all. Raises UserError if that fails."""
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_text(text, encoding="utf-8", newline="\n")
@@ -34,9 +35,9 @@ def sha256_file(path: Path) -> str:
 
 
 def lock_file(file: int, path: Path, option: str) -> None:
-    """Lock an open file or folder for this process: it leaves no trace and goes with the process, however that ends.
+    """Lock an open file or folder for this process. The lock leaves no file behind and ends with the process.
 
-    UserError, naming the option that gives another place, if another process has it.
+    Raises UserError if another process has the lock; the message names the option for another path.
     """
     if sys.platform == "win32":
         return

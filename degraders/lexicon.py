@@ -1,7 +1,7 @@
-"""The word lists of `degraders/data/words`: reading them, and putting their words into a text.
+"""The word lists of `degraders/data/words`, and the case of words put into a text.
 
-Each list is a text file whose first lines, comments, say what it is, its origin and its licence; an entry is
-`good: bad, bad ; tag` (a mapping) or `phrase ; tag` (a list), the tag optional.
+Each list is a text file that begins with comments: its content, its origin and its licence. An entry is
+`good: bad, bad ; tag` (in a mapping) or `phrase ; tag` (in a plain list); the tag is optional.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ def _entries_with(name: str, tag: str | None) -> list[tuple[str, str]]:
 
 @cache
 def mapping(name: str, tag: str | None = None) -> dict[str, tuple[str, ...]]:
-    """A mapping list: good forms with their bad forms, likeliest first; with a tag, only the entries that carry it."""
+    """A mapping from good forms to their bad forms, likeliest first; with a tag, only the entries of that tag."""
     pairs = (entry.partition(": ") for entry, _ in _entries_with(name, tag))
     return {good: tuple(form.strip() for form in bad.split(",")) for good, _, bad in pairs}
 
 
 @cache
 def tags(name: str) -> dict[str, str]:
-    """The tag of each entry of a mapping list, by its good form."""
+    """The tags of a mapping, by good form."""
     return {entry.partition(": ")[0]: tag for entry, tag in _entries(name)}
 
 
 @cache
 def phrases(name: str, tag: str | None = None) -> tuple[str, ...]:
-    """A plain list, in the order of the file; with a tag, only the entries that carry it."""
+    """A plain list, in the order of the file; with a tag, only the entries of that tag."""
     return tuple(entry for entry, _ in _entries_with(name, tag))
 
 
 @cache
 def word_set(name: str, tag: str | None = None) -> frozenset[str]:
-    """A plain list as a set; with a tag, only the entries that carry it. A word can have several tags."""
+    """A plain list as a set; with a tag, only the entries of that tag. A word can have several tags."""
     return frozenset(phrases(name, tag))
 
 
@@ -61,5 +61,5 @@ def match_case(word: str, model: str) -> str:
 
 
 def lower_first(word: str) -> str:
-    """A sentence's first word as it reads inside one: `Use` becomes `use`, `API` and `I` stay."""
+    """A sentence's first word as it is written inside a sentence: `Use` becomes `use`, `API` and `I` stay."""
     return word if word[1:] != word[1:].lower() or word == "I" else word.lower()

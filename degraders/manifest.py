@@ -1,4 +1,4 @@
-"""The manifest of a run: what made its files, written last, so that its presence says that all of them are there."""
+"""The manifest of a run. It is written last, so its presence means that all files of the run are complete."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from degraders import __version__
 
 
 def build_manifest(tool: str, content: Mapping[str, Any], *, packages: Iterable[str] = ()) -> dict[str, Any]:
-    """The content between the tool with its version and the time, the packages of these names, Python and platform."""
+    """The manifest: the tool and its version, then the content, then packages, time, Python version and platform.
+
+    `packages` are names of distributions; the manifest holds the versions of those that are installed.
+    """
     return {
         "tool": tool,
         "version": __version__,
@@ -25,7 +28,7 @@ def build_manifest(tool: str, content: Mapping[str, Any], *, packages: Iterable[
 
 
 def _versions(packages: Iterable[str]) -> dict[str, str]:
-    """The versions of those packages that are installed."""
+    """The versions of the packages that are installed, by name."""
     versions = {}
     for name in packages:
         try:

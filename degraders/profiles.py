@@ -1,6 +1,6 @@
-"""How real errors are: how many a text has, of which kinds, in texts of which length; read from a file for a plan.
+"""Profiles: which errors occur how often, how many a text has, and how long the texts are.
 
-A profile is a JSON file as `data_prep.py --calibrate` writes it; `data/profiles/realistic.json` is the default.
+A profile is a JSON file, written by `data_prep.py --calibrate`. The default is `data/profiles/realistic.json`.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from typing import Any
 import orjson
 
 from degraders.catalogue import all_degraders
-from degraders.engine import ErrorCounts
+from degraders.engine import ErrorCounts, check_counts
 from degraders.errors import UserError
 from degraders.registry import Degrader
 
 FORMAT = "profile of documentation errors, 1"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What a calibration found.
+    """The result of a calibration.
 
-    `weights` are those of the ways, by key (`grammar.agreement/number_lost`); a way that it lacks is off. `counts` say
-    how many errors texts have, by their length; `again` is the chance that an error is of the kind of the one before;
-    `sizes` are quantiles of the lengths of the texts, in characters. `origin` says what it was made from.
+    `weights` holds the weight of each alternative by its key (`grammar.agreement/number_lost`); an alternative without
+    a weight is disabled. `counts` are the numbers of errors in texts, by their length; `repeat_rate` is the chance
+    that an error has the same degrader as the one before; `sizes` are quantiles of the lengths of the texts, in
+    characters. `origin` names the data.
     """
 
     weights: tuple[tuple[str, float], ...]
@@ -36,6 +37,16 @@ class Profile:
     repeat_rate: float
     sizes: tuple[int, ...]
     origin: str = ""
+
+    def __post_init__(self) -> None:
+        weights = [weight for _, weight in self.weights]
+        if min(weights, default=0) < 0 or not any(weights):
+            raise ValueError("weights must not be negative, and one must be positive")
+        check_counts(self.counts)
+        if not self.sizes or min(self.sizes) < 1:
+            raise ValueError("sizes must be positive")
+        if not 0 <= self.repeat_rate <= 1:
+            raise ValueError("the repeat rate (again) must be from 0 to 1")
 
     def weighted_degraders(self, degraders: Iterable[Degrader], *, keep_disabled: bool) -> tuple[Degrader, ...]:
         """The alternatives of the degraders, with the weights of this profile.
@@ -51,8 +62,8 @@ class Profile:
         return tuple(weighted)
 
     def to_json(self) -> bytes:
-        """The profile as the JSON of its file."""
-        shares = [
+        """The JSON of the profile's file."""
+        errors_a_text = [
             {
                 "chars": each.chars,
                 "shares": _rounded(b - a for a, b in zip((0.0, *each.shares), each.shares, strict=False)),
@@ -63,7 +74,7 @@ class Profile:
             "format": FORMAT,
             "origin": self.origin,
             "sizes": self.sizes,
-            "errors_a_text": shares,
+            "errors_a_text": errors_a_text,
             "again": round(self.repeat_rate, 4),
             "weights": {key: round(weight, 4) for key, weight in sorted(self.weights)},
         }
@@ -75,55 +86,53 @@ def _rounded(shares: Iterable[float]) -> list[float]:
 
 
 REPAIRABLE = "repairable"
-"""The profile of those real fixes alone that the text tells: what a fixer can learn."""
+"""The built-in profile of the real fixes that follow from the text alone, and that a fixer can learn."""
 
 
 @cache
 def builtin_profile(name: str = "realistic") -> Profile:
-    """The profile that is used where none is named, or another of ours."""
+    """A built-in profile; `realistic` is the default of all runs."""
     path = files("degraders") / "data" / "profiles" / f"{name}.json"
-    return _parsed(path.read_bytes(), f"degraders/data/profiles/{name}.json")
+    return _parse_profile(path.read_bytes(), f"degraders/data/profiles/{name}.json")
 
 
 def read_profile(path: Path) -> Profile:
-    """The profile of a file, or ours of that name; UserError if it is none."""
+    """The profile of a file, or the built-in one if the path is `repairable`. Raises UserError if it is invalid."""
     if str(path) == REPAIRABLE:
         return builtin_profile(REPAIRABLE)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    return _parsed(data, str(path))
+    return _parse_profile(data, str(path))
 
 
-def _parsed(data: bytes, where: str) -> Profile:
+def _parse_profile(data: bytes, where: str) -> Profile:
     hint = "make one with data_prep.py --calibrate PAIRS --output FILE"
     try:
         content = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise UserError(f"{where}: not JSON ({error}); {hint}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise UserError(f"{where}: no profile; {hint}")
+        raise UserError(f"{where}: not a profile; {hint}")
     try:
-        return _profile(content)
+        return _build_profile(content)
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise UserError(f"{where}: a profile that is broken ({error!r}); {hint}") from error
+        raise UserError(f"{where}: an invalid profile ({error!r}); {hint}") from error
 
 
-def _profile(content: Mapping[str, Any]) -> Profile:
-    known = {way.key for item in all_degraders().values() for way in item.alternatives}
+def _build_profile(content: Mapping[str, Any]) -> Profile:
+    keys = {alternative.key for item in all_degraders().values() for alternative in item.alternatives}
     weights = {key: float(weight) for key, weight in content["weights"].items()}
-    if unknown := sorted(weights.keys() - known):
-        raise ValueError(f"{unknown[0]} is no degrader of this version")
-    if min(weights.values(), default=0) < 0 or not any(weights.values()):
-        raise ValueError("weights must be positive")
-    counts = tuple(
-        ErrorCounts.from_shares(int(each["chars"]), [float(n) for n in each["shares"]])
-        for each in content["errors_a_text"]
+    if unknown := sorted(weights.keys() - keys):
+        raise ValueError(f"{unknown[0]} is not a degrader of this version")
+    return Profile(
+        weights=tuple(weights.items()),
+        counts=tuple(
+            ErrorCounts.from_shares(int(each["chars"]), [float(n) for n in each["shares"]])
+            for each in content["errors_a_text"]
+        ),
+        repeat_rate=float(content["again"]),
+        sizes=tuple(int(size) for size in content["sizes"]),
+        origin=str(content["origin"]),
     )
-    if not counts or list(counts) != sorted(counts):
-        raise ValueError("errors_a_text must be in order of chars")
-    sizes, again = tuple(int(size) for size in content["sizes"]), float(content["again"])
-    if not sizes or min(sizes) < 1 or not 0 <= again <= 1:
-        raise ValueError("sizes must be positive, again from 0 to 1")
-    return Profile(tuple(weights.items()), counts, again, sizes, str(content["origin"]))

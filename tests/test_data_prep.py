@@ -261,7 +261,7 @@ def test_list_degraders_is_a_table_with_every_degrader(capsys: pytest.CaptureFix
         (["--input", "sample_docs", "--splits", "1,2,3"], "sum to 1"),
         (["--input", "sample_docs", "--output", "out.csv"], ".parquet"),
         (["--input", "sample_docs", "--no-such-option"], "unrecognized"),
-        (["--input", "sample_docs", "--exclude", "*"], "no degrader is left"),
+        (["--input", "sample_docs", "--exclude", "*"], "no degraders remain"),
         (["--input", "sample_docs", "--hf_dataset", "x"], "exclude each other"),
         (["--input", "sample_docs", "--report"], "needs --calibrate"),
         (["--input", "sample_docs", "--calibrate", "pairs.jsonl"], "reads pairs"),

@@ -13,7 +13,7 @@ from support import assert_token_offsets, outcomes, variants, whole
 
 from degraders.catalogue import all_degraders, select
 from degraders.draw import Draw
-from degraders.edits import Edit, Span, align, apply
+from degraders.edits import AppliedEdit, Edit, align, apply
 from degraders.engine import SEVERITIES, Degradation, Plan
 from degraders.errors import UserError
 from degraders.registry import Degrader, Fault, Place, pattern, words
@@ -46,7 +46,7 @@ def edited(draw: st.DrawFn) -> tuple[str, list[Edit]]:
     return good, [Edit(start, end, draw(st.text(alphabet="xy \n\u2003", max_size=4))) for start, end in pairs]
 
 
-def restore(bad: str, located: list[Span]) -> str:
+def restore(bad: str, located: list[AppliedEdit]) -> str:
     """The good text: each span of the bad text replaced by its `good`."""
     out: list[str] = []
     at = 0

@@ -142,7 +142,12 @@ def test_an_invalid_profile_is_refused(tmp_path: Path, content: str) -> None:
 
 
 def test_a_disabled_degrader_acts_only_if_it_is_requested() -> None:
-    profile = profiles.Profile((("spelling.typo", 2.0),), (ErrorCounts.from_shares(2000, (1.0,)),), 0.0, (500,))
+    profile = profiles.Profile(
+        weights=(("spelling.typo", 2.0),),
+        counts=(ErrorCounts.from_shares(2000, (1.0,)),),
+        repeat_rate=0.0,
+        sizes=(500,),
+    )
     requested = select(["spelling"])
     assert [item.key for item in profile.weighted_degraders(requested, keep_disabled=False)] == ["spelling.typo"]
     weights = {item.key: item.weight for item in profile.weighted_degraders(requested, keep_disabled=True)}

@@ -1,4 +1,4 @@
-"""Collects what a parser reports and builds the Document: protected ranges, and masks that show patterns only prose."""
+"""The builder that parsers report to: it collects regions and ranges, then builds the Document and its masks."""
 
 from __future__ import annotations
 
@@ -11,59 +11,74 @@ from degraders.text.document import BLOCK, INLINE, Document, Region
 
 
 class Builder:
-    """Collects what a parser finds, in order of position, and makes the Document of it."""
+    """Collects the regions, protected ranges, prose and code of a text, in order of position, and builds the Document.
+
+    `prose_ranges` holds [start, end, opens, body] lists, as `add_prose` takes them.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.regions: defaultdict[str, list[Region]] = defaultdict(list)
         self.protected: list[tuple[int, int, str]] = []
-        self.shown: list[list[int]] = []
-        self.code: list[tuple[int, int]] = []
+        self.prose_ranges: list[list[int]] = []
+        self.code_ranges: list[tuple[int, int]] = []
         self.blocks: list[Region] = []
 
-    def region(
+    def add_region(
         self,
         kind: str,
         start: int,
         end: int,
         inner: tuple[int, int] | None = None,
+        *,
         info: str = "",
         depth: int = 0,
     ) -> Region:
+        """Add a region and return it; without `inner` all of it is content."""
         inner_start, inner_end = inner or (start, end)
         region = Region(start, end, kind, inner_start, inner_end, info, depth)
         self.regions[kind].append(region)
         return region
 
     def protect(self, start: int, end: int, kind: str) -> None:
+        """Protect [start, end) from every degrader that does not name the kind."""
         if end > start:
             self.protected.append((start, end, kind))
 
-    def show(self, start: int, end: int, opens: bool, body: bool) -> None:
-        """Prose in [start, end); `opens` says that a block border lies before it, `body` that it is running text."""
-        shown = self.shown
-        if not opens and shown and shown[-1][1] == start:
-            shown[-1][1] = end
+    def add_prose(self, start: int, end: int, opens: bool, body: bool) -> None:
+        """Add the prose [start, end); `opens` says that a block begins there, `body` that it is running text."""
+        ranges = self.prose_ranges
+        if not opens and ranges and ranges[-1][1] == start:
+            ranges[-1][1] = end
         elif opens or end > start:
-            shown.append([start, end, opens, body])
+            ranges.append([start, end, opens, body])
 
-    def document(self, doc_id: str, format: str) -> Document:
+    def build(self, doc_id: str, format: str) -> Document:
+        """Build the Document of everything collected so far."""
         for regions in self.regions.values():
             regions.sort()
         self.blocks.sort()
-        prose = self._mask()
-        headings = [(start, end, BLOCK) for start, end, _, body in self.shown if not body and start < end]
+        prose = self._prose_mask()
+        headings = [(start, end, BLOCK) for start, end, _, body in self.prose_ranges if not body and start < end]
         body = _blank(prose, headings, BLOCK)
         prose, body = self._hide_technical(prose, body)
         protected = _disjoint(self.protected)
         return Document(
-            doc_id, format, self.text, dict(self.regions), protected, prose, body, self._code_mask(), self.blocks
+            doc_id=doc_id,
+            format=format,
+            text=self.text,
+            regions=dict(self.regions),
+            protected=protected,
+            prose=prose,
+            body=body,
+            code=self._code_mask(),
+            blocks=self.blocks,
         )
 
-    def _mask(self) -> str:
+    def _prose_mask(self) -> str:
         out: list[str] = []
         at, border, text = 0, True, self.text
-        for start, end, opens, _ in self.shown:
+        for start, end, opens, _ in self.prose_ranges:
             border = border or bool(opens)
             if start < at:
                 border = True
@@ -78,7 +93,7 @@ class Builder:
     def _code_mask(self) -> str:
         out: list[str] = []
         at = 0
-        for start, end in self.code:
+        for start, end in self.code_ranges:
             if start >= at:
                 out.append(BLOCK * (start - at))
                 out.append(self.text[start:end])
@@ -89,19 +104,19 @@ class Builder:
         return _blank(mask, includes) if includes else mask
 
     def _hide_technical(self, prose: str, body: str) -> tuple[str, str]:
-        """Blank and protect what no parser reports: bare URLs, paths, identifiers, flags; templates and the like."""
-        found = [
+        """Blank and protect technical text that no parser reports: bare URLs, paths, identifiers, flags, templates."""
+        technical = [
             (match.start(), match.end(), "directive")
             for hint, expression in _DIRECTIVES
-            if hint[0] in prose and hint in prose  # the search for one character is by far the faster one
+            if hint[0] in prose and hint in prose  # searching for one character is much faster
             for match in expression.finditer(prose)
         ]
-        found += _technical_tokens(prose)
-        if not found:
+        technical += _technical_tokens(prose)
+        if not technical:
             return prose, body
-        found = _disjoint(found)
-        self.protected.extend(found)
-        return _blank(prose, found), _blank(body, found)
+        technical = _disjoint(technical)
+        self.protected.extend(technical)
+        return _blank(prose, technical), _blank(body, technical)
 
 
 _INCLUDE = re.compile(r"\{\{#[^{}\x01\n]*\}\}")
@@ -114,7 +129,7 @@ _DIRECTIVES = (
     ("[!", re.compile(r"\[![A-Za-z]+\]")),
     ("import ", re.compile(r"(?:import(?<![^\x01]import)|export(?<![^\x01]export)) [^\x01]*? from [\"'][^\x01]*")),
 )
-# One set of characters first, so that the search skips all others at the speed of a byte scan.
+# It begins with a single character class, so that the search skips all other characters at the speed of a byte scan.
 _TECHNICAL = re.compile(
     r"[_@#$\\=~<>%&^|+/.:(-](?:(?<=[_@#$\\=~<>%&^|+/])|(?<=\.)[A-Za-z_]\w|(?<=:)[A-Za-z:]|(?<=\w\()"
     r"|(?<=[\s(\x00\x01]-)[A-Za-z]|(?<=-)-\w)"
@@ -124,8 +139,8 @@ _LONGEST_TOKEN = 500
 
 
 def _technical_tokens(prose: str) -> list[tuple[int, int, str]]:
-    """What no one would spell-check in a prose mask: addresses (`url`); names, paths and flags (`code_span`)."""
-    found: list[tuple[int, int, str]] = []
+    """The tokens of a prose mask that are not words: addresses (`url`); names, paths and flags (`code_span`)."""
+    tokens: list[tuple[int, int, str]] = []
     done = 0
     for match in _TECHNICAL.finditer(prose):
         at = match.start()
@@ -139,12 +154,12 @@ def _technical_tokens(prose: str) -> list[tuple[int, int, str]]:
         bare = token.strip("\"'*_,;:!?()[]{}“”‘’").rstrip(".")
         if len(bare) > 1:
             start += token.index(bare)
-            found.append((start, start + len(bare), "url" if "://" in bare or "@" in bare else "code_span"))
-    return found
+            tokens.append((start, start + len(bare), "url" if "://" in bare or "@" in bare else "code_span"))
+    return tokens
 
 
 def _disjoint(ranges: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
-    """The ranges in order; one that begins inside an earlier one loses the shared part, or goes."""
+    """The ranges in order; one that begins inside an earlier one loses the shared part, or all if it ends there too."""
     ordered = sorted(ranges)
     if all(left[1] <= right[0] for left, right in pairwise(ordered)):
         return ordered
@@ -158,7 +173,7 @@ def _disjoint(ranges: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, st
 
 
 def _blank(mask: str, ranges: Sequence[tuple[int, int, str]], blank: str = INLINE) -> str:
-    """The mask with the ranges made blank; what is hidden behind a border of blocks already stays as it is."""
+    """The mask with the ranges blanked; a range that is blank already, between blocks, stays as it is."""
     out: list[str] = []
     at = 0
     for start, end, _ in ranges:

@@ -1,8 +1,8 @@
-"""Text to Document: typed regions with exact offsets, and masks that show patterns only what they may touch.
+"""A parsed document: typed regions with exact offsets, and masks for patterns.
 
-All offsets are characters of `Document.text`, half-open. A mask is a copy of the text, equal in length, where
-everything that a pattern must not see is blanked: inside a block with `INLINE`, between blocks with `BLOCK`.
-A pattern over a mask can therefore never match code, a URL or a link target, nor run from one block into the next.
+All offsets are characters of `Document.text`, and all ranges are half-open. A mask is a copy of the text, of the same
+length, in which everything that a pattern must not match is blank: `INLINE` inside a block, `BLOCK` between blocks.
+So a pattern over a mask can never match code, a URL or a link target, nor run from one block into the next.
 """
 
 from __future__ import annotations
@@ -22,18 +22,22 @@ INLINE = "\x00"
 BLOCK = "\x01"
 
 PROTECTED = frozenset({"code", "fence", "code_span", "url", "target", "front_matter", "html", "math", "directive"})
-"""What stays byte-identical unless a degrader names it. `code` is the content of a code block, `fence` the lines
-that open and close it, `target` where a link points to (and definitions), `directive` the syntax of reST, MyST,
-MDX, mkdocs and template directives and roles."""
+"""Kinds of text that stay byte-identical unless a degrader names them. `code` is the content of a code block, `fence`
+the lines that open and close it, `target` the address of a link (and definitions), `directive` the syntax of
+directives and roles in reST, MyST, MDX, mkdocs and templates."""
 
-# The letter before the look-behind, so that the search skips all other characters at once.
+# The letter comes before the look-behind, so that the search skips all other characters at once.
 WORD = re.compile(r"([A-Za-z](?<![\w-].)[A-Za-z]*+(?:['’][A-Za-z]++)?+\b)")
 _WHITE = frozenset({" ", "\n", "\r\n", "  ", " \n", "\t"})
 _STOP_WORDS = frozenset("the of to is a and in for that this with you be are it on as or can not from".split())
 
 
 class Region(NamedTuple):
-    """A typed stretch of the text; `inner` is its content without markup, `info` its level, language or URL."""
+    """A typed range of the text.
+
+    `inner_start` and `inner_end` bound its content without markup; `info` holds a level, a style or a language,
+    depending on the kind; `depth` is the number of blocks around a block.
+    """
 
     start: int
     end: int
@@ -50,7 +54,7 @@ T = TypeVar("T")
 
 
 class lazy(Generic[T]):
-    """A property computed at its first use and kept in the instance: `cached_property`, which locks in Python 3.11."""
+    """A property computed at its first use, then stored in the instance: `cached_property` without its lock (3.11)."""
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
         self.compute = compute
@@ -61,7 +65,7 @@ class lazy(Generic[T]):
 
 
 class Words(NamedTuple):
-    """The plain words of a prose: never part of an identifier, a path, a flag or a file name. Equal lists.
+    """The plain words of the prose, in lists of equal length; none is part of an identifier, a path or a flag.
 
     `adjacent` says whether only white space stands between a word and the next one.
     """
@@ -72,11 +76,11 @@ class Words(NamedTuple):
     adjacent: list[bool]
 
     def indices_in(self, vocabulary: Container[str], begin: int, *, exact: bool = False) -> Iterator[int]:
-        """The numbers of the words in a vocabulary (of lower-case words unless `exact`), from `begin` on and round."""
-        forms, known = self.texts if exact else self.lowers, vocabulary.__contains__
+        """The indices of the words in a vocabulary (lower case unless `exact`): from `begin` on, then from 0."""
+        forms, contains = self.texts if exact else self.lowers, vocabulary.__contains__
         return chain(
-            compress(count(begin), map(known, forms[begin:])),
-            compress(count(), map(known, forms[:begin])),
+            compress(count(begin), map(contains, forms[begin:])),
+            compress(count(), map(contains, forms[:begin])),
         )
 
 
@@ -84,10 +88,10 @@ class Words(NamedTuple):
 class Document:
     """A parsed text.
 
-    `regions` holds, by kind, the regions in order of their start; `protected` the ranges (start, end, kind) that no
-    degrader may change unless it names their kind; `prose` is the mask of all natural language, `body` that of
-    running text alone (no headings, no table cells), `code` that of the contents of code blocks; `blocks` are the
-    outermost blocks, where the text may be divided.
+    `regions` holds the regions by kind, in order of their start; `protected` the ranges (start, end, kind) that no
+    degrader may change unless it names their kind; `prose` is the mask of all natural language, `body` the mask of
+    running text alone (no headings, no table cells), `code` the mask of the contents of code blocks; `blocks` are the
+    outermost blocks, between which the text may be divided.
     """
 
     doc_id: str
@@ -102,22 +106,22 @@ class Document:
 
     @lazy
     def newline(self) -> str:
-        """The line end of the text: that of its first line."""
+        """The line end of the first line."""
         first = self.text.find("\n")
         return "\r\n" if first > 0 and self.text[first - 1] == "\r" else "\n"
 
     def regions_within(self, kind: str, start: int, end: int) -> list[Region]:
-        """The regions of a kind that lie wholly in [start, end)."""
+        """The regions of a kind that lie completely in [start, end)."""
         regions = self.regions.get(kind)
         if not regions:
             return []
         first = bisect_left(regions, (start,))
         last = bisect_left(regions, (end,), first)
-        found = regions[first:last]
-        return [r for r in found if r.end <= end] if found and max(map(_END, found)) > end else found
+        inside = regions[first:last]
+        return [r for r in inside if r.end <= end] if inside and max(map(_END, inside)) > end else inside
 
     def protected_in(self, start: int, end: int) -> list[tuple[int, int, str]]:
-        """The protected ranges that an edit of [start, end) would touch; an insertion touches what it stands inside."""
+        """The protected ranges that overlap [start, end); if that is empty, the range around it."""
         protected = self.protected
         first = bisect_left(protected, (start,))
         if first and protected[first - 1][1] > start:
@@ -128,28 +132,28 @@ class Document:
         return protected[first:last]
 
     def keeps_protected(self, start: int, end: int, text: str, touches: Collection[str]) -> bool:
-        """Whether the protected text in [start, end), but for the kinds in `touches`, stands whole in `text`."""
-        kept: Counter[str] | None = None
+        """Whether an edit of [start, end) to `text` keeps all protected text there, except the kinds in `touches`."""
+        pieces: Counter[str] | None = None
         for left, right, kind in self.protected_in(start, end):
             if kind in touches:
                 continue
             if left < start or end < right:
                 return False
-            kept = kept or Counter()
-            kept[self.text[left:right]] += 1
-        return kept is None or all(text.count(piece) >= times for piece, times in kept.items())
+            pieces = pieces or Counter()
+            pieces[self.text[left:right]] += 1
+        return pieces is None or all(text.count(piece) >= times for piece, times in pieces.items())
 
     @lazy
     def is_english(self) -> bool:
-        """Whether the prose reads as English: a common function word in twelve words, or too short to tell."""
+        """Whether the prose is English: at least one word in twelve is a common function word, or the text is short."""
         words = self.prose[:1500].lower().split()
         return len(words) < 20 or sum(word in _STOP_WORDS for word in words) * 12 >= len(words)
 
 
 class Unit:
-    """A stretch of a document that becomes the good side of records; offsets stay those of the document.
+    """A part of a document that becomes the good side of records; its offsets are those of the document.
 
-    `place_cache` keeps the results of slow searches, by finder.
+    `place_cache` holds the results of slow searches by finder.
     """
 
     def __init__(self, doc: Document, index: int, start: int, end: int, context: str) -> None:
@@ -166,7 +170,7 @@ class Unit:
 
     @lazy
     def shape(self) -> bytes:
-        """Where the text's tokens begin: its `edits.token_shape`."""
+        """The `edits.token_shape` of the text."""
         return token_shape(self.text)
 
     @lazy
@@ -182,12 +186,12 @@ class Unit:
 
     @lazy
     def vocabulary(self) -> frozenset[str]:
-        """The different words of the prose, in lower case."""
+        """The distinct words of the prose, in lower case."""
         return frozenset(self.words.lowers)
 
     @lazy
     def kinds(self) -> frozenset[str]:
-        """The kinds of region that begin here, with `prose`, `body` and `code` for what the masks show."""
+        """The kinds of regions that begin in the unit, and the masks (`prose`, `body`, `code`) with text in it."""
         kinds = set()
         for kind, regions in self.doc.regions.items():
             at = bisect_left(regions, (self.start,))
@@ -201,18 +205,18 @@ class Unit:
 
     @lazy
     def lower_prose(self) -> str:
-        """The prose in lower case, with spaces for line breaks; as it stands if its length would change."""
+        """The prose with spaces for line breaks, in lower case unless that would change its length."""
         prose = self.doc.prose[self.start : self.end]
         lower = prose.lower()
         return (lower if len(lower) == len(prose) else prose).replace("\n", " ").replace("\r", " ")
 
     def find_phrase(self, phrase: str) -> list[int]:
-        """Where a phrase (lower case, single spaces) stands in the prose, whole, over line breaks too."""
-        return [self.start + at for at in _whole(self.lower_prose, phrase, 0, len(self.lower_prose))]
+        """The starts of a phrase (lower case, single spaces) in the prose, as whole words, across line breaks too."""
+        return [self.start + at for at in _find_whole(self.lower_prose, phrase, 0, len(self.lower_prose))]
 
     def find_token(self, token: str) -> list[int]:
-        """Where a token stands whole in the text, in code too: no letter, digit or underscore beside it."""
-        return _whole(self.doc.text, token, self.start, self.end)
+        """The starts of a token in the text, code included, with no letter, digit or underscore beside it."""
+        return _find_whole(self.doc.text, token, self.start, self.end)
 
     def regions_of(self, *kinds: str) -> list[Region]:
         """The unit's regions of these kinds, in order."""
@@ -221,15 +225,15 @@ class Unit:
         return sorted(region for kind in kinds for region in self.doc.regions_within(kind, self.start, self.end))
 
 
-def _whole(text: str, token: str, start: int, end: int) -> list[int]:
-    found: list[int] = []
+def _find_whole(text: str, token: str, start: int, end: int) -> list[int]:
+    starts: list[int] = []
     at = text.find(token, start, end) if token else -1
     while at >= 0:
         after = at + len(token)
         if not _continues_word(text[at - 1 : at]) and not _continues_word(text[after : after + 1]):
-            found.append(at)
+            starts.append(at)
         at = text.find(token, after, end)
-    return found
+    return starts
 
 
 def _continues_word(char: str) -> bool:

@@ -1,4 +1,4 @@
-"""Markdown (CommonMark and GFM, with front matter, footnotes and math) to regions, by pulldown-cmark."""
+"""Markdown (CommonMark and GFM, with front matter, footnotes and math) to regions, with pulldown-cmark."""
 
 from __future__ import annotations
 
@@ -47,11 +47,17 @@ _KINDS = {
 
 
 def scan(builder: Builder) -> None:
-    """Fill the builder from its Markdown text."""
+    """Report the regions and the prose of the builder's Markdown text."""
     _Scanner(builder).run()
 
 
 class _Scanner:
+    """Follows the events of the parser and reports them to the builder.
+
+    `opens` says that the next prose begins a block, `body` that it is running text, `hidden` counts the open
+    constructs whose text is no prose.
+    """
+
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
         self.text = builder.text
@@ -63,22 +69,22 @@ class _Scanner:
 
     def run(self) -> None:
         skip = self._front_matter()
-        # One ASCII character for each other one, so that the parser's byte offsets are our character offsets.
+        # Each non-ASCII character becomes one ASCII character, so that the parser's byte offsets are character offsets.
         ascii_text = self.text
         if not ascii_text.isascii():
             for char in set(_NOT_ASCII.findall(ascii_text)):
                 ascii_text = ascii_text.replace(char, "x" if char.isalnum() else "?")
         if skip:
             ascii_text = re.sub(r"[^\r\n]", " ", ascii_text[:skip]) + ascii_text[skip:]
-        # With formulas enabled, a pair of shell variables would swallow the code spans between them.
+        # If formulas were always enabled, two shell variables would hide the code spans between them.
         options = _MATH_OPTIONS if _FORMULA.search(ascii_text) else _OPTIONS
         self._read(pyromark.events_with_range(ascii_text, options=options))
         self._definitions()
 
     def _read(self, events: Iterable[tuple[Any, Any]]) -> None:
-        """Follow the events, the commonest first; `first` and `last` bound the content of the innermost container."""
+        """Follow the events; `first` and `last` bound the content of the innermost container, -1 while it is empty."""
         stack: list[tuple[str, Any, int, int]] = []
-        show = self.builder.show
+        add_prose = self.builder.add_prose
         first = last = -1
         for event, span in events:
             start, end = span["start"], span["end"]
@@ -86,7 +92,7 @@ class _Scanner:
                 if self.in_code:
                     self._code_text(start, end)
                 elif not self.hidden and len(event["Text"]) == end - start:
-                    show(start, end, self.opens, self.body)
+                    add_prose(start, end, self.opens, self.body)
                     self.opens = False
             elif "Start" in event:
                 tag, value = event["Start"], None
@@ -98,14 +104,15 @@ class _Scanner:
                 continue
             elif "End" in event:
                 tag, value, outer_first, outer_last = stack.pop()
-                (self._end_inline if tag in _INLINE_TAGS else self._end_block)(tag, value, start, end, first, last)
+                close = self._end_inline if tag in _INLINE_TAGS else self._end_block
+                close(tag, value, start, end, first=first, last=last)
                 first, last = outer_first, outer_last
             elif event.__class__ is str:
                 if event == "SoftBreak" and not self.hidden:
-                    show(start, end, self.opens, self.body)
+                    add_prose(start, end, self.opens, self.body)
                     self.opens = False
                 elif event == "Rule":
-                    self._block("rule", start, self._trimmed(start, end))
+                    self._block("rule", start, self._trim_end(start, end))
                 continue
             else:
                 self._leaf(event, start, end)
@@ -114,6 +121,7 @@ class _Scanner:
             last = end
 
     def _front_matter(self) -> int:
+        """Add the front matter and return its end, 0 if there is none."""
         match = _FRONT_MATTER.match(self.text)
         if not match:
             return 0
@@ -125,7 +133,7 @@ class _Scanner:
         if tag in _INLINE_TAGS:
             self._open_block(start)
             if tag == "Link" or tag == "Image":
-                self.hidden += _names_its_target(value)
+                self.hidden += _shows_its_target(value)
             return
         self.opens = True
         self.depth += 1
@@ -136,11 +144,11 @@ class _Scanner:
         elif tag == "HtmlBlock" or tag == "MetadataBlock":
             self.hidden += 1
 
-    def _end_block(self, tag: str, value: Any, start: int, end: int, first: int, last: int) -> None:
-        """Close a block whose content, without markup, is [first, last), with -1 for none."""
+    def _end_block(self, tag: str, value: Any, start: int, end: int, *, first: int, last: int) -> None:
+        """Close a block whose content without markup is [first, last), with -1 for none."""
         self.body = True
         self.depth -= 1
-        end = self._trimmed(start, end)
+        end = self._trim_end(start, end)
         inner = (min(first, end), min(last, end)) if first >= 0 else None
         if tag == "Paragraph":
             self._block("paragraph", start, end, inner)
@@ -148,9 +156,9 @@ class _Scanner:
             self.in_code = False
             self._code_block(value, start, end, inner)
         elif tag == "Heading":
-            self._block("heading", start, end, inner or (end, end), value["level"][1:])
+            self._block("heading", start, end, inner or (end, end), info=value["level"][1:])
         elif tag == "List":
-            self._block("list", start, end, None, "bullet" if value is None else "ordered")
+            self._block("list", start, end, info="bullet" if value is None else "ordered")
         elif tag == "Item":
             marker = _MARKER.match(self.text, start)
             self._block("item", start, end, (min(marker.end(), end) if marker else start, end))
@@ -158,31 +166,31 @@ class _Scanner:
             if tag == "HtmlBlock" or tag == "MetadataBlock":
                 self.hidden -= 1
                 self.builder.protect(start, end, "html")
-            self._block(_KINDS.get(tag, "block"), start, end, inner, "head" if tag == "TableHead" else "")
+            self._block(_KINDS.get(tag, "block"), start, end, inner, info="head" if tag == "TableHead" else "")
 
-    def _end_inline(self, tag: str, value: Any, start: int, end: int, first: int, last: int) -> None:
+    def _end_inline(self, tag: str, value: Any, start: int, end: int, *, first: int, last: int) -> None:
         text = self.text
         if tag != "Link" and tag != "Image":
             inner = (first, last) if first >= 0 else (start, end)
-            self.builder.region(_KINDS.get(tag, "inline"), start, end, inner, text[start : inner[0]])
+            self.builder.add_region(_KINDS.get(tag, "inline"), start, end, inner, info=text[start : inner[0]])
             return
-        if _names_its_target(value):
+        if _shows_its_target(value):
             self.hidden -= 1
             kind = "url" if text[start] == "<" or "Autolink" in value["link_type"] else "target"
             self.builder.protect(start, end, kind)
-            self.builder.region("reference", start, end)
+            self.builder.add_region("reference", start, end)
             return
         opening = start + (2 if tag == "Image" else 1)
         inner_end = max(last if first >= 0 else -1, opening)
         self.builder.protect(inner_end + 1, end, "target")
         kind = "image" if tag == "Image" else "link"
         style = "inline" if value["link_type"] == "Inline" else "reference"
-        self.builder.region(kind, start, end, (opening, inner_end), style)
+        self.builder.add_region(kind, start, end, (opening, inner_end), info=style)
 
     def _open_block(self, start: int) -> None:
-        """Markup that begins a block: the block's border lies before it."""
+        """Let a block begin with markup, so that the border between blocks lies before the markup."""
         if self.opens and not self.hidden:
-            self.builder.show(start, start, True, self.body)
+            self.builder.add_prose(start, start, True, self.body)
             self.opens = False
 
     def _leaf(self, event: Mapping[str, Any], start: int, end: int) -> None:
@@ -193,7 +201,7 @@ class _Scanner:
             ticks = 1
             while self.text[start + ticks] == "`":
                 ticks += 1
-            builder.region("code_span", start, end, (start + ticks, end - ticks))
+            builder.add_region("code_span", start, end, (start + ticks, end - ticks))
             builder.protect(start, end, "code_span")
         elif "Html" in event or "InlineHtml" in event:
             builder.protect(start, end, "html")
@@ -203,19 +211,19 @@ class _Scanner:
             builder.protect(start, end, "target")
 
     def _code_text(self, start: int, end: int) -> None:
-        """A piece of a code block; the parser leaves out the first half of each CRLF."""
-        code = self.builder.code
-        if code and code[-1][1] == start - 1 and self.text[start - 1] == "\r":
+        """Add a piece of a code block; the parser omits the CR of each CRLF."""
+        ranges = self.builder.code_ranges
+        if ranges and ranges[-1][1] == start - 1 and self.text[start - 1] == "\r":
             start -= 1
-        code.append((start, end))
+        ranges.append((start, end))
 
     def _trim_code(self, end: int) -> None:
-        """An indented or unclosed block ends before the blank lines below it."""
-        code = self.builder.code
-        while code and code[-1][1] > end:
-            start, _ = code.pop()
+        """End an indented or unclosed code block before the blank lines below it."""
+        ranges = self.builder.code_ranges
+        while ranges and ranges[-1][1] > end:
+            start, _ = ranges.pop()
             if start < end:
-                code.append((start, end))
+                ranges.append((start, end))
 
     def _code_block(self, kind: Any, start: int, end: int, inner: tuple[int, int] | None) -> None:
         self._trim_code(end)
@@ -229,33 +237,34 @@ class _Scanner:
         self.builder.protect(start, line_start, "fence")
         self.builder.protect(line_start, inner[1], "code")
         self.builder.protect(inner[1], end, "fence")
-        self._block("code_block", start, end, inner, "`" + kind["Fenced"])
+        self._block("code_block", start, end, inner, info="`" + kind["Fenced"])
 
-    def _block(self, kind: str, start: int, end: int, inner: tuple[int, int] | None = None, info: str = "") -> None:
+    def _block(self, kind: str, start: int, end: int, inner: tuple[int, int] | None = None, *, info: str = "") -> None:
         self.opens = True
-        region = self.builder.region(kind, start, end, inner, info, self.depth)
+        region = self.builder.add_region(kind, start, end, inner, info=info, depth=self.depth)
         if not self.depth:
             self.builder.blocks.append(region)
 
-    def _trimmed(self, start: int, end: int) -> int:
+    def _trim_end(self, start: int, end: int) -> int:
+        """The end of [start, end) without white space."""
         text = self.text
         while end > start and text[end - 1] in " \t\r\n":
             end -= 1
         return end
 
     def _definitions(self) -> None:
-        """Link reference definitions: the parser reports none, so they are what looks like one outside all else."""
+        """Add the link reference definitions, which the parser does not report: their pattern, outside all blocks."""
         if "]:" not in self.text:
             return
-        taken = sorted(self.builder.blocks)
-        ends = [region.end for region in taken]
+        blocks = sorted(self.builder.blocks)
+        ends = [block.end for block in blocks]
         for match in _DEFINITION.finditer(self.text):
             at = bisect_right(ends, match.start())
-            if at == len(taken) or taken[at].start >= match.end():
+            if at == len(blocks) or blocks[at].start >= match.end():
                 self.builder.protect(match.start(), match.end(), "target")
-                self.builder.blocks.append(self.builder.region("definition", match.start(), match.end()))
+                self.builder.blocks.append(self.builder.add_region("definition", match.start(), match.end()))
 
 
-def _names_its_target(link: Any) -> bool:
-    """Whether the text of a link is its target too, so that changing the one breaks the other."""
+def _shows_its_target(link: Any) -> bool:
+    """Whether the text of a link is also its target, so that changing the text breaks the link."""
     return link["link_type"] not in ("Inline", "Reference", "ReferenceUnknown")

@@ -1,4 +1,4 @@
-"""Text to Document, by the parser of its format."""
+"""From a text to its Document, by the parser of its format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PARSERS = {"markdown": markdown.scan, "rst": rst.scan, "text": plain.scan}
 
 
 def parse(text: str, *, doc_id: str = "", format: str = "markdown") -> Document:
-    """Parse a text; `format` is `markdown`, `rst` or `text`."""
+    """The Document of a text; `format` is `markdown`, `rst` or `text`."""
     builder = Builder(text)
     _PARSERS[format](builder)
-    return builder.document(doc_id, format)
+    return builder.build(doc_id, format)

@@ -1,4 +1,4 @@
-"""reStructuredText to regions: a light scanner, line by line, for the constructs of docutils and Sphinx."""
+"""reStructuredText to regions: a small line-by-line scanner for the constructs of docutils and Sphinx."""
 
 from __future__ import annotations
 
@@ -37,12 +37,13 @@ _CONTENTS = {
     "setting templatetag templatefilter fieldlookup django-admin",
 }
 _DIRECTIVES = {name: content for content, names in _CONTENTS.items() for name in names.split()}
-"""What a directive holds; `described` is prose after arguments that are not. Others are `closed`: protected whole."""
+"""The content of each directive. `described` is prose, but its arguments are not; directives that are not listed are
+`closed`: everything in them is protected."""
 _DOMAIN = re.compile(r"(?:py|c|cpp|js|rst|std|rb|php|http):[a-z]+\Z")
 
 
 def scan(builder: Builder) -> None:
-    """Fill the builder from its reStructuredText."""
+    """Report the regions and the prose of the builder's reStructuredText."""
     scanner = _Scanner(builder)
     while scanner.at < scanner.count:
         scanner.blocks(0)
@@ -67,49 +68,49 @@ class _Scanner(Blocks):
 
     def _explicit(self, match: re.Match[str], base: int) -> bool:
         i = self.at
-        found = _EXPLICIT.match(self.text, self.starts[i], self.ends[i])
-        kind = found.lastgroup if found else "comment"
-        if not found:
+        explicit = _EXPLICIT.match(self.text, self.starts[i], self.ends[i])
+        kind = explicit.lastgroup if explicit else "comment"
+        if not explicit:
             empty = match.end() == self.ends[i] and self.indents[i + 1] < 0
-            self._closed("comment", "directive", i + 1 if empty else self.extent(i + 1, base))
+            self._closed("comment", "directive", i + 1 if empty else self.end_of_indented(i + 1, base))
         elif kind == "directive":
-            name = found["directive"].lower()
+            name = explicit["directive"].lower()
             content = _DIRECTIVES.get(name) or ("described" if _DOMAIN.match(name) else "closed")
             handler = self.directives.get(content)
             if handler:
-                handler(found, base, name)
+                handler(explicit, base, name)
             else:
-                self._closed("directive", "directive", self.extent(i + 1, base), name)
+                self._closed("directive", "directive", self.end_of_indented(i + 1, base), name)
         elif kind == "footnote":
-            self.builder.protect(found.start(), found.end(), "target")
-            self._contain(found.start(), found.end(), base, "footnote", found["footnote"])
+            self.builder.protect(explicit.start(), explicit.end(), "target")
+            self._container(explicit.start(), explicit.end(), base, kind="footnote", info=explicit["footnote"])
         elif kind == "target":
-            last = self.extent(i + 1, base)
+            last = self.end_of_indented(i + 1, base)
             label = self.text[self.ends[last - 1] - 1] == ":"
             self._closed("definition", "target", last, "label" if label else "")
         else:
-            self._closed("substitution", "directive", self.extent(i + 1, base))
+            self._closed("substitution", "directive", self.end_of_indented(i + 1, base))
         return True
 
     def _anonymous(self, match: re.Match[str], base: int) -> bool:
-        self._closed("definition", "target", self.extent(self.at + 1, base))
+        self._closed("definition", "target", self.end_of_indented(self.at + 1, base))
         return True
 
     def _closed(self, kind: str, protected: str, last: int, info: str = "") -> None:
-        """Protect the lines up to `last` whole."""
+        """Protect everything from the current line to the one before `last`."""
         start, self.end = self.starts[self.at], self.ends[last - 1]
         self.at = last
         self.builder.protect(start, self.end, protected)
-        self.region(kind, start, self.end, None, info)
+        self.region(kind, start, self.end, info=info)
 
-    def _contain(self, start: int, after: int, base: int, kind: str, info: str) -> None:
-        """A block whose content begins after a position of the line under the cursor."""
+    def _container(self, start: int, after: int, base: int, *, kind: str, info: str) -> None:
+        """A block whose content begins at the position `after` of the current line."""
         self.end = max(self.end, after)
         inner = self.enter(after, base)
-        self.region(kind, start, self.end, inner, info)
+        self.region(kind, start, self.end, inner, info=info)
 
     def _head(self, match: re.Match[str], base: int) -> int:
-        """The line after the arguments of a directive. Its options are protected and made blank."""
+        """The line after the arguments of a directive. The options are protected, and their lines count as blank."""
         i = self.at + 1
         while self.indents[i] > base and not self._is_option(i):
             i += 1
@@ -131,17 +132,17 @@ class _Scanner(Blocks):
     def _admonition(self, match: re.Match[str], base: int, name: str) -> None:
         self.builder.protect(match.start(), match.end(), "directive")
         self._head(match, base)
-        self._contain(match.start(), match.end(), base, "directive", name)
+        self._container(match.start(), match.end(), base, kind="directive", info=name)
 
     def _version(self, match: re.Match[str], base: int, name: str) -> None:
         word = _WORD.match(self.text, match.end(), self.ends[self.at])
         after = word.end() if word else match.end()
         self.builder.protect(match.start(), after, "directive")
         self._head(match, base)
-        self._contain(match.start(), after, base, "directive", name)
+        self._container(match.start(), after, base, kind="directive", info=name)
 
     def _titled(self, match: re.Match[str], base: int, name: str) -> None:
-        """A directive whose argument is a title: prose, but no running text."""
+        """A directive whose argument is a title: prose, but not running text."""
         start, opens = match.start(), self.skip_space(match.end())
         self.builder.protect(start, match.end(), "directive")
         below, after = self.at + 1, self._head(match, base)
@@ -154,10 +155,10 @@ class _Scanner(Blocks):
         inner = self._protect_inside(base) if name == "csv-table" else self.inside(base)
         self.body = running
         kind = "table" if name in ("list-table", "csv-table") else "directive"
-        self.region(kind, start, self.end, inner, name)
+        self.region(kind, start, self.end, inner, info=name)
 
     def _protect_inside(self, base: int) -> tuple[int, int]:
-        first, last = self.next_line(self.at), self.extent(self.at, base)
+        first, last = self.next_line(self.at), self.end_of_indented(self.at, base)
         if last <= first:
             return self.end, self.end
         self.at, self.end = last, self.ends[last - 1]
@@ -170,26 +171,26 @@ class _Scanner(Blocks):
         self.builder.protect(start, self.ends[after - 1], "directive")
         self.at = after
         inner = self.inside(base)
-        self.region("directive", start, self.end, inner, name)
+        self.region("directive", start, self.end, inner, info=name)
 
     def _image(self, match: re.Match[str], base: int, name: str) -> None:
         """An image; its alternative text is its inner part."""
-        last = self.extent(self.at + 1, base)
+        last = self.end_of_indented(self.at + 1, base)
         start, self.end = match.start(), self.ends[last - 1]
         alt = _ALT.search(self.text, start, self.end)
         self.at = last
         self.builder.protect(start, self.end, "directive")
-        self.region("image", start, self.end, alt.span(1) if alt else (self.end, self.end), name)
+        self.region("image", start, self.end, alt.span(1) if alt else (self.end, self.end), info=name)
 
     def _foreign(self, match: re.Match[str], base: int, name: str) -> None:
         """Mathematics or raw HTML."""
-        last = self.extent(self.at + 1, base)
+        last = self.end_of_indented(self.at + 1, base)
         kind = _DIRECTIVES[name]
         start, end = match.start(), self.ends[last - 1]
         self.builder.protect(start, match.end(), "directive")
         self.builder.protect(match.end(), end, kind)
         self.at, self.end = last, end
-        self.region(f"{kind}_block", start, end, (match.end(), end), name)
+        self.region(f"{kind}_block", start, end, (match.end(), end), info=name)
 
     def _code_directive(self, match: re.Match[str], base: int, name: str) -> None:
         i, start = self.at, match.start()
@@ -198,7 +199,7 @@ class _Scanner(Blocks):
         while self.indents[options] > base and (options > i + 1 or self._is_option(options)):
             options += 1
         first = self.next_line(options)
-        last = self.extent(first, base) if first < self.count else first
+        last = self.end_of_indented(first, base) if first < self.count else first
         if last <= first:
             self._closed("directive", "directive", options, name)
             return

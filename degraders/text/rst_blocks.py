@@ -12,7 +12,7 @@ from degraders.text.rst_lines import Lines
 from degraders.text.rst_tables import Tables
 
 _MAX_DEPTH = 40
-"""Blocks nested deeper are read as plain paragraphs, so that no input exhausts the stack or is read too often."""
+"""Blocks nested more deeply become plain paragraphs, so that no input exhausts the stack or takes too long."""
 
 _ARGUMENT = r"(?:[A-Za-z][\w-]*|<[^<>\n]+>)"
 _OPTION = rf"(?:[-+][A-Za-z0-9](?:[ ]?{_ARGUMENT})?|(?:--|/)[A-Za-z0-9][\w-]*(?:[ =]{_ARGUMENT})?)"
@@ -43,9 +43,10 @@ _LISTS = {
 
 
 class Blocks(Lines):
-    """A cursor over the lines that tells the builder what it passes.
+    """A cursor over the lines that reports their blocks to the builder: `at` is the current line, `end` the end of the
+    last block, `depth` the number of blocks around the cursor.
 
-    A marker that has been read is cut off its line, so that what follows it is scanned as a line of its own.
+    A marker is cut from its line after it is read, so that the text after it is scanned as a line of its own.
     """
 
     def __init__(self, builder: Builder) -> None:
@@ -81,7 +82,7 @@ class Blocks(Lines):
                 self._block(base)
 
     def inside(self, base: int) -> tuple[int, int]:
-        """Scan all blocks that are indented more than `base` columns; returns where they start and end."""
+        """Scan all blocks that are indented more than `base` columns, and return their range."""
         first = self.next_line(self.at)
         start = self.starts[first] if self.indents[first] > base else self.end
         self.depth += 1
@@ -97,7 +98,7 @@ class Blocks(Lines):
         return start, self.end
 
     def enter(self, position: int, base: int) -> tuple[int, int]:
-        """Scan what a marker that ends at a position holds: the rest of its line and what is indented below."""
+        """Scan the content of a marker that ends at a position: the rest of its line, and the indented lines below."""
         i = self.at
         position = self.skip_space(position)
         if position >= self.ends[i]:
@@ -109,7 +110,7 @@ class Blocks(Lines):
         return self.inside(base)
 
     def marker(self, i: int) -> re.Match[str] | None:
-        """What a line begins with that is more than text."""
+        """The markup at the start of a line, or None for plain text."""
         return _BLOCK.match(self.text, self.starts[i], self.ends[i])
 
     def _block(self, base: int) -> None:
@@ -117,8 +118,9 @@ class Blocks(Lines):
         if not match or not self.handlers[match.lastgroup or ""](match, base):
             self._text(base)
 
-    def region(self, kind: str, start: int, end: int, inner: tuple[int, int] | None = None, info: str = "") -> None:
-        region = self.builder.region(kind, start, end, inner, info, self.depth)
+    def region(self, kind: str, start: int, end: int, inner: tuple[int, int] | None = None, *, info: str = "") -> None:
+        """Add a region; outside all blocks it is one of the outermost blocks."""
+        region = self.builder.add_region(kind, start, end, inner, info=info, depth=self.depth)
         if not self.depth:
             self.builder.blocks.append(region)
 
@@ -136,7 +138,7 @@ class Blocks(Lines):
         self._paragraph(start, self.ends[self.at - 1])
 
     def _text(self, base: int) -> None:
-        """A paragraph, a title or a term: the line below says which."""
+        """A paragraph, a title or a term, depending on the line below."""
         i = self.at
         indents = self.indents
         below = indents[i + 1]
@@ -175,10 +177,10 @@ class Blocks(Lines):
         inner = self.starts[title], self.ends[title]
         self.inline.scan(*inner, body=False)
         self.at, self.end = last + 1, self.ends[last]
-        self.region("heading", self.starts[first], self.end, inner, str(self.styles.index(style) + 1))
+        self.region("heading", self.starts[first], self.end, inner, info=str(self.styles.index(style) + 1))
 
     def _adornment(self, match: re.Match[str], base: int) -> bool:
-        """A line of punctuation: above a title, or between paragraphs."""
+        """A line of punctuation: the overline of a title, or a rule between paragraphs."""
         i = self.at
         titled = i + 2 < self.count and self.indents[i + 1] >= 0 and self.indents[i + 2] == base == self.depth == 0
         if titled and self.text[self.starts[i + 2] : self.ends[i + 2]] == match[0]:
@@ -209,7 +211,7 @@ class Blocks(Lines):
     # Lists
 
     def _list(self, match: re.Match[str], base: int) -> bool:
-        """Bullets, numbers, fields or options of one kind in a row."""
+        """A list of bullets, numbers, fields or options of one style."""
         kind = match.lastgroup or ""
         outer, inner, info = _LISTS[kind]
         if not self._is_list(match, base):
@@ -224,11 +226,11 @@ class Blocks(Lines):
             self._item(following, base, inner, exact=bool(info))
             following = self._following(kind, style, base)
         self.depth -= 1
-        self.region(outer, start, self.end, None, info)
+        self.region(outer, start, self.end, info=info)
         return True
 
     def _item(self, match: re.Match[str], base: int, kind: str, *, exact: bool) -> None:
-        """One item; what is `exact` must be indented to where its first line begins."""
+        """One item; if `exact`, its lines must be indented to the start of its first line."""
         i = self.at
         self.end = match.end()
         position = self.skip_space(match.end())
@@ -253,7 +255,7 @@ class Blocks(Lines):
         return match if self._is_list(match, base) else None
 
     def _is_list(self, match: re.Match[str], base: int) -> bool:
-        """Text that goes on unindented below a number, or an option that nothing describes, is no list."""
+        """Whether this is a list: not a number with unindented text below, nor an option without a description."""
         i = self.at
         if match.lastgroup == "option" and match.end() == self.ends[i]:
             return self.indents[self.next_line(i + 1)] > base
@@ -278,25 +280,25 @@ class Blocks(Lines):
     # Literal blocks
 
     def _paragraph_with_literal(self, start: int, end: int, base: int) -> None:
-        """A paragraph that ends in `::`, and the literal block below; of `text::` the first colon is text."""
+        """A paragraph that ends in `::`, and the literal block below; in `text::` the first colon is text."""
         alone = end - start == 2
-        shown = end - 2 if alone or self.text[end - 3].isspace() else end - 1
-        self.builder.protect(shown, end, "fence")
+        text_end = end - 2 if alone or self.text[end - 3].isspace() else end - 1
+        self.builder.protect(text_end, end, "fence")
         self.end = end
         if not alone:
             self.region("paragraph", start, end)
-            self.inline.scan(start, shown, body=self.body)
+            self.inline.scan(start, text_end, body=self.body)
         first = self.next_line(self.at)
         last = self._literal_end(first, base)
         if last > first:
             self.literal(start if alone else None, first, last, "")
 
     def _literal_end(self, first: int, base: int) -> int:
-        """The line after a literal block: indented, or quoted by one and the same character on each line."""
+        """The line after a literal block, which is indented or quoted by the same character on each line."""
         if first >= self.count or self.indents[first] < base:
             return first
         if self.indents[first] > base:
-            return self.extent(first, base)
+            return self.end_of_indented(first, base)
         last = first
         quote = self.text[self.starts[first]]
         if quote in _PUNCTUATION and first > self.at:
@@ -305,17 +307,17 @@ class Blocks(Lines):
         return last
 
     def literal(self, opening: int | None, first: int, last: int, info: str) -> None:
-        """A code block of the lines [first, last); `opening` is where its markup begins, if it has any."""
+        """A code block of the lines [first, last); `opening` is the start of its markup, if it has any."""
         common = min(indent for indent in self.indents[first:last] if indent >= 0)
         end = self.ends[last - 1]
-        code = self.builder.code
+        code_ranges = self.builder.code_ranges
         for i in range(first, last):
             start = self.begins[i] if self.indents[i] < 0 else self.at_column(i, common)
-            code.append((start, self.begins[i + 1] if i + 1 < last else end))
+            code_ranges.append((start, self.begins[i + 1] if i + 1 < last else end))
         inner = self.at_column(first, common)
         self.builder.protect(max(self.begins[first], opening or 0), end, "code")
         self.at, self.end = last, end
-        self.region("code_block", inner if opening is None else opening, end, (inner, end), info)
+        self.region("code_block", inner if opening is None else opening, end, (inner, end), info=info)
 
     def _doctest(self, match: re.Match[str], base: int) -> bool:
         i = last = self.at
@@ -333,15 +335,15 @@ class Blocks(Lines):
         return self._table(self.tables.grid, last)
 
     def _simple(self, match: re.Match[str], base: int) -> bool:
-        """Up to the second line like the first, or the first that a blank line follows."""
-        found = 0
+        """A simple table: it ends at the second line like the first, or at the first that a blank line follows."""
+        rules = 0
         for i in range(self.at + 1, self.count):
             if 0 <= self.indents[i] < base:
                 return False
             if self.indents[i] == base and self.text[self.starts[i]] == "=":
                 line = self.text[self.starts[i] : self.ends[i]]
-                found += not line.strip("= \t")
-                if found == 2 or (found and self.indents[i + 1] < base):
+                rules += not line.strip("= \t")
+                if rules == 2 or (rules and self.indents[i + 1] < base):
                     return self._table(self.tables.simple, i + 1)
         return False
 
@@ -355,7 +357,7 @@ class Blocks(Lines):
 
 
 def _style(match: re.Match[str]) -> str:
-    """What tells a list from the next of its kind: its bullet, or how its numbers are written."""
+    """The style that separates a list from the next one: its bullet, or the punctuation of its numbers."""
     if match.lastgroup == "bullet":
         return match[0]
     return match[0].strip(_ALPHANUMERIC) if match.lastgroup == "number" else ""

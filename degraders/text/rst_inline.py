@@ -1,4 +1,4 @@
-"""Inline reStructuredText: literals, roles, links, references, emphasis, in one pass over a block's text."""
+"""Inline reStructuredText: literals, roles, links, references and emphasis, in one pass over the text of a block."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from degraders.text.builder import Builder
 
-# What must not stand right before a start-string or right after an end-string.
+# Characters that must not come right before a start-string, or right after an end-string.
 _BEFORE = r"\w!#$%&)*+,.;=>?@\\\]^`|}~"
 _AFTER = r"(?![\w#$%&(*+<=@\[^`{|~])"
 NAME = r"[^\W_]++(?:[-._+:][^\W_]++)*+"
@@ -14,14 +14,14 @@ _PHRASE = r"(?:[^`\\]++|\\.)*+"
 
 
 def _start(mark: str) -> str:
-    """A start-string: well preceded, before text, and not alone between quotes as in `"*"`."""
+    """A start-string: after an allowed character, before text, and not alone between quotes as in `"*"`."""
     pairs = zip("\"'([{<", "\"')]}>", strict=True)
     quoted = "|".join(rf"(?<={re.escape(left + mark)}){re.escape(right)}" for left, right in pairs)
     first, rest = re.escape(mark[0]), re.escape(mark[1:])
     return rf"{first}(?<![{_BEFORE}]{first}){rest}(?![\s]|{quoted})"
 
 
-# Linear: each alternative starts with its own character and reads no further than to the next one like it.
+# Linear time: each alternative begins with its own character and reads no further than the next one like it.
 _INLINE = re.compile(
     rf"""
     {_start("``")}(?P<literal>(?:[^`]++|`(?!`(?!`)))*+)(?<!\s)``{_AFTER}
@@ -44,16 +44,16 @@ _LINE_START = re.compile(r"\n[ \t]+")
 
 
 class Inline:
-    """Shows the prose of a block to the builder and records what else stands in it."""
+    """Reports the prose of a block to the builder, and its inline constructs."""
 
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
         self.text = builder.text
 
     def scan(self, start: int, end: int, *, body: bool) -> None:
-        """Scan the text of one block; indentation and markup are not shown."""
-        show = self.builder.show
-        show(start, start, True, body)
+        """Scan the text of one block; indentation and markup are not prose."""
+        add_prose = self.builder.add_prose
+        add_prose(start, start, True, body)
         at = start
         for match in _INLINE.finditer(self.text, start, end):
             kind = match.lastgroup
@@ -66,53 +66,53 @@ class Inline:
                     continue
                 left = name.start()
             if left > at:
-                show(at, left, False, body)
+                add_prose(at, left, False, body)
             at = right
             if kind == "literal":
-                self.builder.region("code_span", left, right, (left + 2, right - 2))
+                self.builder.add_region("code_span", left, right, (left + 2, right - 2))
                 self.builder.protected.append((left, right, "code_span"))
             elif kind != "indent" and kind != "escape":
                 self._construct(match, kind or "", left, right, body)
         if end > at:
-            show(at, end, False, body)
+            add_prose(at, end, False, body)
 
     def _construct(self, match: re.Match[str], kind: str, left: int, right: int, body: bool) -> None:
         builder = self.builder
         if kind in ("strong", "emphasis"):
-            builder.region(kind, left, right, match.span(kind), self.text[left : match.start(kind)])
-            self._show(*match.span(kind), body)
+            builder.add_region(kind, left, right, match.span(kind), info=self.text[left : match.start(kind)])
+            self._add_prose(*match.span(kind), body)
         elif kind == "role_text" or kind == "substitution":
             region = "role" if kind == "role_text" else kind
-            builder.region(region, left, right, match.span(kind), match["role"] or "")
+            builder.add_region(region, left, right, match.span(kind), info=match["role"] or "")
             builder.protect(left, right, "directive")
         elif kind in ("phrase", "tail"):
             self._phrase(match, left, right, body)
         else:
             inner = match.span(kind) if kind != "name" else (left, match.start())
-            builder.region("reference", left, right, inner)
+            builder.add_region("reference", left, right, inner)
             builder.protect(left, right, "target")
 
     def _phrase(self, match: re.Match[str], left: int, right: int, body: bool) -> None:
-        """Text in single backticks: what follows it says whether it is a link, a reference or of some role."""
+        """Text in single backticks: a link, a reference or a role, depending on what follows it."""
         builder = self.builder
         start, end = match.span("phrase")
         tail = match["tail"] or ""
         if not tail.startswith("_"):
-            builder.region("role" if tail else "interpreted", left, right, (start, end), tail.strip(":"))
+            builder.add_region("role" if tail else "interpreted", left, right, (start, end), info=tail.strip(":"))
             builder.protect(left, right, "directive")
             return
-        text_end = self._before_target(start, end)
+        text_end = self._link_text_end(start, end)
         target = text_end < end
         if text_end == start or (tail == "_" and not target):
-            builder.region("reference", left, right, (start, end))
+            builder.add_region("reference", left, right, (start, end))
             builder.protect(left, right, "target")
             return
-        builder.region("link", left, right, (start, text_end), "inline" if target else "reference")
-        self._show(start, text_end, body)
+        builder.add_region("link", left, right, (start, text_end), info="inline" if target else "reference")
+        self._add_prose(start, text_end, body)
         builder.protect(text_end, right, "target")
 
-    def _before_target(self, start: int, end: int) -> int:
-        """Where the text of `text <target>` ends; `end` if there is no target."""
+    def _link_text_end(self, start: int, end: int) -> int:
+        """The end of the text in `text <target>`; `end` if there is no target."""
         at = self.text.rfind("<", start, end) if self.text[end - 1] == ">" else -1
         if at < 0 or (at > start and not self.text[at - 1].isspace()):
             return end
@@ -120,9 +120,9 @@ class Inline:
             at -= 1
         return at
 
-    def _show(self, start: int, end: int, body: bool) -> None:
-        """Show the plain text of a construct, without indentation."""
+    def _add_prose(self, start: int, end: int, body: bool) -> None:
+        """Report the plain text of a construct as prose, without indentation."""
         for match in _LINE_START.finditer(self.text, start, end):
-            self.builder.show(start, match.start() + 1, False, body)
+            self.builder.add_prose(start, match.start() + 1, False, body)
             start = match.end()
-        self.builder.show(start, end, False, body)
+        self.builder.add_prose(start, end, False, body)

@@ -1,4 +1,4 @@
-"""The lines of a text by the columns at which they begin, for reStructuredText, where indentation is the syntax."""
+"""The lines of a text and their indentation, which is part of the syntax in reStructuredText."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ _TAB = 8
 
 
 class Lines:
-    """The lines of a text with their first and last visible character and the column of the first, -1 if blank."""
+    """The lines of a text. For each: `begins` (its offset), `starts` and `ends` (of its text without white space), and
+    `indents` (the column of its text, -1 for a blank line). Two blank lines follow the last one."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -28,13 +29,13 @@ class Lines:
                     self.indents[i] = len(lines[i][:lead].expandtabs(_TAB))
 
     def next_line(self, i: int) -> int:
-        """The first line from `i` on that is not blank."""
+        """The first line from `i` on that is not blank, or the number of lines."""
         while i < self.count and self.indents[i] < 0:
             i += 1
         return i
 
-    def extent(self, i: int, base: int) -> int:
-        """The line after the last that is indented more than `base` columns, from `i` on; `i` if there is none."""
+    def end_of_indented(self, i: int, base: int) -> int:
+        """The line after those from `i` on that are indented more than `base` columns; `i` if there are none."""
         last = i
         while i < self.count and (self.indents[i] < 0 or self.indents[i] > base):
             i += 1
@@ -43,18 +44,19 @@ class Lines:
         return last
 
     def skip_space(self, position: int) -> int:
+        """The first position from here on that is no space or tab."""
         while self.text[position : position + 1] in (" ", "\t"):
             position += 1
         return position
 
     def column_of(self, i: int, position: int) -> int:
-        """The column of a position in the rest of a line."""
+        """The column of a position in the text of a line."""
         if "\t" in self.text[self.starts[i] : position]:
             return len(self.text[self.begins[i] : position].expandtabs(_TAB))
         return self.indents[i] + position - self.starts[i]
 
     def at_column(self, i: int, column: int) -> int:
-        """The position of a column in a line; its first visible character if that comes before."""
+        """The position of a column in a line, but not after the start of its text."""
         begin, start = self.begins[i], self.starts[i]
         if self.indents[i] <= column:
             return start

@@ -1,4 +1,4 @@
-"""Sentences of running text, by their offsets."""
+"""Division of running text into sentences."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|Fig|No|Dr|St)|\b
 
 
 def sentences(unit: Unit, start: int, end: int) -> list[tuple[int, int]]:
-    """The sentences of the running text in [start, end), a paragraph: from first character to last mark."""
+    """The ranges of the sentences of a paragraph [start, end), each from its first character to its end mark."""
     mask = unit.doc.body
-    found: list[tuple[int, int]] = []
+    ranges: list[tuple[int, int]] = []
     at = start
     for match in _END.finditer(mask, start, end):
         if not _ABBREVIATION.search(mask, max(at, match.start() - 6), match.start() + 1):
-            found.append((at, match.end()))
+            ranges.append((at, match.end()))
             at = _SPACE.match(unit.doc.text, match.end(), end).end()  # type: ignore[union-attr]
     if at < end:
-        found.append((at, end))
-    return found
+        ranges.append((at, end))
+    return ranges

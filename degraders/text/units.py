@@ -1,4 +1,4 @@
-"""Divides a document into units: stretches of text that become the good side of records."""
+"""Division of a document into units, the parts of its text that become the good side of records."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from degraders.text.document import Document, Region, Unit
 
 
 def divide(doc: Document, *, unit: str = "section", max_chars: int | Sequence[int] = 2000) -> list[Unit]:
-    """Divide a document: whole (`document`), or at headings, packed greedily up to `max_chars` (`section`).
+    """Divide a document into one unit (`document`), or at headings into sections packed up to `max_chars` (`section`).
 
-    Of several limits each unit has one of its own, drawn by its document and place alone. A section that is longer is
-    divided between its blocks, a list between its items, never inside one; a heading stays with what follows it.
-    `context` is the trail of the headings above the unit, those inside it left out, so that an error in a heading is
-    never given away.
+    If `max_chars` is a sequence, each unit has one of these limits, drawn by its document and position alone. A longer
+    section is divided between its blocks, and a long list between its items, never inside one; a heading stays with
+    the text that follows it. The `context` of a unit is the trail of the headings above it. It holds no heading of the
+    unit itself, so that it never gives away the right text of an error in a heading.
     """
     if unit == "document":
         return [Unit(doc, 0, 0, len(doc.text), "")] if doc.blocks else []
     limits = (max_chars,) if isinstance(max_chars, int) else tuple(max_chars)
-    found: list[Unit] = []
+    units: list[Unit] = []
     trail: list[tuple[int, str]] = []
-    for group in _groups(_divisible(doc, sorted(limits)[len(limits) // 2]), _Limits(doc.doc_id, limits)):
-        context = " > ".join(title for level, title in trail if not _opens_above(group[0], level))
-        found.append(Unit(doc, len(found), group[0].start, group[-1].end, context))
+    for group in _pack(_divisible_blocks(doc, sorted(limits)[len(limits) // 2]), _Limits(doc.doc_id, limits)):
+        context = " > ".join(title for level, title in trail if not _leaves_section(group[0], level))
+        units.append(Unit(doc, len(units), group[0].start, group[-1].end, context))
         for block in group:
             if block.kind == "heading":
                 level = int(block.info)
                 trail = [(above, title) for above, title in trail if above < level]
                 trail.append((level, " ".join(doc.text[block.inner_start : block.inner_end].split())))
-    return found
+    return units
 
 
 class _Limits:
-    """How long a unit may be that begins at an offset."""
+    """The limit on the length of a unit, by its offset."""
 
     def __init__(self, doc_id: str, limits: Sequence[int]) -> None:
         self.doc_id, self.limits = doc_id, limits
@@ -43,13 +43,13 @@ class _Limits:
         return limits[0] if len(limits) == 1 else Draw("size", self.doc_id, start).choice(limits)
 
 
-def _opens_above(block: Region, level: int) -> bool:
-    """Whether a unit that begins with this block leaves the section of a heading of that level."""
+def _leaves_section(block: Region, level: int) -> bool:
+    """Whether a unit that begins with this block is outside the section of a heading of this level."""
     return block.kind == "heading" and int(block.info) <= level
 
 
-def _divisible(doc: Document, max_chars: int) -> list[Region]:
-    """The outermost blocks, with a list that is too long replaced by its items."""
+def _divisible_blocks(doc: Document, max_chars: int) -> list[Region]:
+    """The outermost blocks; a list longer than `max_chars` is replaced by its items."""
     out: list[Region] = []
     for block in doc.blocks:
         items = (
@@ -62,8 +62,8 @@ def _divisible(doc: Document, max_chars: int) -> list[Region]:
     return out
 
 
-def _groups(blocks: Sequence[Region], limit_at: Callable[[int], int]) -> Iterator[list[Region]]:
-    """Blocks packed into sections, and small sections packed together, up to a limit where that can be."""
+def _pack(blocks: Sequence[Region], limit_at: Callable[[int], int]) -> Iterator[list[Region]]:
+    """Pack blocks into sections and small sections together, each group up to its limit where that is possible."""
     group: list[Region] = []
     limit = 0
     for section in _sections(blocks):
@@ -87,12 +87,12 @@ def _groups(blocks: Sequence[Region], limit_at: Callable[[int], int]) -> Iterato
 
 
 def _sections(blocks: Sequence[Region]) -> Iterator[list[Region]]:
-    """Runs of blocks that begin with a heading, and with the labels and anchors that stand above it."""
+    """The sections: runs of blocks that begin with a heading, or with the labels and anchors right above it."""
     section: list[Region] = []
     for block in blocks:
         if block.kind == "heading" and section and section[-1].kind != "heading":
             cut = len(section)
-            while cut > 1 and _belongs_below(section[cut - 1]):
+            while cut > 1 and _is_anchor(section[cut - 1]):
                 cut -= 1
             yield section[:cut]
             section = section[cut:]
@@ -101,6 +101,6 @@ def _sections(blocks: Sequence[Region]) -> Iterator[list[Region]]:
         yield section
 
 
-def _belongs_below(block: Region) -> bool:
-    """Whether a block above a heading is its anchor or label."""
+def _is_anchor(block: Region) -> bool:
+    """Whether a block above a heading can be its anchor or label."""
     return block.kind in ("html_block", "comment") or (block.kind == "definition" and block.info == "label")

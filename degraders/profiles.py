@@ -56,9 +56,8 @@ class Profile:
         weights = dict(self.weights)
         weighted: list[Degrader] = []
         for item in degraders:
-            alternatives = [replace(each, subtypes=()) for each in item.alternatives]
-            enabled = [replace(each, weight=weights[each.key]) for each in alternatives if weights.get(each.key)]
-            weighted += enabled or (alternatives if keep_disabled else [])
+            enabled = [replace(each, weight=weights[each.key]) for each in item.alternatives if weights.get(each.key)]
+            weighted += enabled or (item.alternatives if keep_disabled else ())
         return tuple(weighted)
 
     def to_json(self) -> bytes:

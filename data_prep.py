@@ -72,6 +72,9 @@ def run(options: Options) -> int:
     return 0
 
 
+# The command line
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command line; every option is also accepted with underscores for dashes, and the reverse."""
     parser = argparse.ArgumentParser(
@@ -159,7 +162,10 @@ def _add_llm_options(option: Callable[..., None]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The options of a run, by their names on the command line; UserError where they contradict each other."""
+    """The options of a run, by their names on the command line; UserError where they contradict each other.
+
+    `degraders` and `exclude` hold one list of names for each word of the command line.
+    """
 
     input: str | None
     text_field: str
@@ -252,7 +258,7 @@ class Options:
         return parse_fractions(self.splits)
 
     @property
-    def classes(self) -> str:
+    def allowed_classes(self) -> str:
         """The classes of errors to make, D included."""
         return self.recoverable + "D" * self.allow_lossy
 
@@ -261,6 +267,9 @@ class Options:
         from degraders.catalogue import select
 
         return select(chain(*(self.degraders or [["*"]])), chain(*(self.exclude or [])))
+
+
+# The data set
 
 
 def build_dataset(options: Options) -> None:
@@ -388,6 +397,47 @@ def map_with_progress(
             yield result
 
 
+def write_companions(
+    options: Options,
+    settings: PipelineSettings,
+    report: Report,
+    *,
+    assignment: SplitAssignment,
+    sample: PreviewSample,
+    seconds: float,
+) -> None:
+    """Write the preview, and last the manifest: its presence says that the data set is complete."""
+    import orjson
+
+    from degraders import files
+    from degraders.dataset.preview import render_preview
+    from degraders.dataset.report import build_manifest
+    from degraders.dataset.writer import companion_path
+
+    if options.preview:
+        title, facts = f"Preview of {options.output.name}", report.preview_facts(sample)
+        files.write_text(options.preview, render_preview(sample.records(), title=title, facts=facts))
+    content = build_manifest(
+        report,
+        assignment=assignment,
+        settings=settings,
+        options={
+            "input": options.input or options.hf_dataset,
+            "text_field": options.text_field,
+            "hf_split": options.hf_split if options.hf_dataset else None,
+            "splits": options.fractions,
+            "debug_tiny": options.debug_tiny,
+        },
+        output=options.output,
+        seconds=seconds,
+    )
+    text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    files.write_text(companion_path(options.output, ".manifest.json"), text)
+
+
+# Language models
+
+
 def make_rewrite_settings(options: Options) -> RewriteSettings | None:
     """The rewrites that the run uses; None without a language model."""
     from degraders.dataset.writer import companion_path
@@ -396,13 +446,14 @@ def make_rewrite_settings(options: Options) -> RewriteSettings | None:
     if options.llm_backend == "stub" and not options.llm_share:
         return None
     signature, supported = describe_model(options)
-    problems = options.llm_problems or [name for name in supported if get_problem(name).recoverable in options.classes]
+    allowed = [name for name in supported if get_problem(name).recoverable in options.allowed_classes]
+    problems = options.llm_problems or allowed
     if unknown := [name for name in problems if name not in supported]:
         raise UserError(f"--llm-problems {unknown[0]}: not one of {', '.join(supported)}")
     if not problems:
         raise UserError(
-            f"--recoverable {options.classes}: the language model creates no errors of these classes; its problems: "
-            f"{', '.join(supported)}"
+            f"--recoverable {options.allowed_classes}: no problem of the language model ({', '.join(supported)}) has "
+            "errors of these classes"
         )
     cache = options.llm_cache or companion_path(options.output, ".llm-cache.sqlite")
     return RewriteSettings(
@@ -485,42 +536,7 @@ def make_local_model(options: Options) -> LocalModel:
     )
 
 
-def write_companions(
-    options: Options,
-    settings: PipelineSettings,
-    report: Report,
-    *,
-    assignment: SplitAssignment,
-    sample: PreviewSample,
-    seconds: float,
-) -> None:
-    """Write the preview, and last the manifest: its presence says that the data set is complete."""
-    import orjson
-
-    from degraders import files
-    from degraders.dataset.preview import render_preview
-    from degraders.dataset.report import build_manifest
-    from degraders.dataset.writer import companion_path
-
-    if options.preview:
-        title, facts = f"Preview of {options.output.name}", report.preview_facts(sample)
-        files.write_text(options.preview, render_preview(sample.records(), title=title, facts=facts))
-    content = build_manifest(
-        report,
-        assignment=assignment,
-        settings=settings,
-        options={
-            "input": options.input or options.hf_dataset,
-            "text_field": options.text_field,
-            "hf_split": options.hf_split if options.hf_dataset else None,
-            "splits": options.fractions,
-            "debug_tiny": options.debug_tiny,
-        },
-        output=options.output,
-        seconds=seconds,
-    )
-    text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
-    files.write_text(companion_path(options.output, ".manifest.json"), text)
+# Calibration, the list of degraders, the check of the installation
 
 
 def write_profile(options: Options, pairs_path: Path) -> None:
@@ -576,6 +592,9 @@ def check_installation() -> int:
     passed, exact = tests.returncode == 0, built and not faults
     print(f"\ntests {'passed' if passed else 'FAILED'}; {sample} {'built, every span exact' if exact else 'FAILED'}")
     return 0 if passed and exact else 1
+
+
+# Types of options
 
 
 def _severity(text: str) -> float | None:

@@ -1,4 +1,4 @@
-"""What the tests of HTML pages share: a page as a browser would have it, and a real browser to open it."""
+"""Shared by the tests of HTML pages: a parser of the pages, and a real browser to open them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 NASTY = "<script>alert(1)</script> & \"x\" 'y' </mark></div></article> {{cards}} &amp; <!-- <img src=x onerror=x>"
-"""Text that would do harm if it were not escaped."""
+"""Text that would break or attack the page if it were not escaped."""
 _VOID = {"meta", "link", "input", "br", "img"}
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _FLAGS = (
@@ -22,7 +22,7 @@ needs_browser = pytest.mark.skipif(_CHROMIUM is None, reason="no chromium on PAT
 
 
 class Reader(HTMLParser):
-    """The texts of each card's sections, and their marks as classes and text; fails on elements that do not nest."""
+    """The text of each section of each card, and its marks (classes, text); fails on elements that do not nest."""
 
     def __init__(self, source: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -35,31 +35,32 @@ class Reader(HTMLParser):
         self.close()
         assert not self.open
 
-    def where(self) -> tuple[str, str] | None:
-        card = next((its["id"] for tag, its in self.open if tag == "article"), None)
-        side = next((its.get("class") or "good" for tag, its in self.open if tag == "section"), None)
-        inside = any(its.get("class") == "text" for _, its in self.open)
-        return (card, side) if card and side and inside else None
+    def current_section(self) -> tuple[str, str] | None:
+        """The card and the side whose text is being read."""
+        card = next((attributes["id"] for tag, attributes in self.open if tag == "article"), None)
+        side = next((attributes.get("class") or "good" for tag, attributes in self.open if tag == "section"), None)
+        in_text = any(attributes.get("class") == "text" for _, attributes in self.open)
+        return (card, side) if card and side and in_text else None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        its = dict(attrs)
+        attributes = dict(attrs)
         self.tags.append(tag)
         self.loads += [value or "" for name, value in attrs if name in {"src", "href", "action", "srcset", "data"}]
-        assert not any(name.startswith("on") for name in its)
+        assert not any(name.startswith("on") for name in attributes)
         if tag not in _VOID:
-            self.open.append((tag, its))
-        if tag == "mark" and (place := self.where()):
-            self.marks.setdefault(place, []).append((its["class"] or "", ""))
+            self.open.append((tag, attributes))
+        if tag == "mark" and (section := self.current_section()):
+            self.marks.setdefault(section, []).append((attributes["class"] or "", ""))
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop()[0] == tag
 
     def handle_data(self, data: str) -> None:
-        if place := self.where():
-            self.texts[place] = self.texts.get(place, "") + data
+        if section := self.current_section():
+            self.texts[section] = self.texts.get(section, "") + data
             if any(tag == "mark" for tag, _ in self.open):
-                classes, text = self.marks[place][-1]
-                self.marks[place][-1] = classes, text + data
+                classes, text = self.marks[section][-1]
+                self.marks[section][-1] = classes, text + data
 
 
 def assert_loads_nothing(source: str) -> None:
@@ -69,9 +70,9 @@ def assert_loads_nothing(source: str) -> None:
 
 
 def in_browser(source: str, folder: Path, address: str = "", clicks: str = "") -> str:
-    """The page's elements after its script ran; `clicks` selects what is clicked on first, in turn, with commas."""
+    """The page's DOM after its script ran; `clicks` are selectors, with commas, of elements to click on first."""
     if clicks:
-        # The page's policy lets no foreign script run.
+        # The policy of the page allows no foreign script.
         source = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", source)
         click = f"for (const part of {clicks.split(',')}) document.querySelector(part).click()"
         source = source.replace("</body>", f"<script>{click}</script></body>")

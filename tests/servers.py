@@ -1,4 +1,4 @@
-"""Servers on loopback that speak chat completions, well or badly."""
+"""Local servers that speak chat completions, well or badly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Behave = Callable[[dict[str, Any], BaseHTTPRequestHandler], None]
 
 @contextmanager
 def serving(behave: Behave) -> Iterator[str]:
-    """A server that lets `behave` answer each request's JSON body; its base URL."""
+    """The base URL of a server; `behave` receives the JSON body of each request and answers it."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -41,7 +41,7 @@ def serving(behave: Behave) -> Iterator[str]:
 
 
 def say(handler: BaseHTTPRequestHandler, text: str) -> None:
-    """A well-formed answer."""
+    """Send a well-formed answer."""
     send(handler, 200, json.dumps({"choices": [{"message": {"role": "assistant", "content": text}}]}).encode())
 
 
@@ -58,6 +58,6 @@ def send(handler: BaseHTTPRequestHandler, status: int, data: bytes, headers: dic
 
 
 def passage_of(body: dict[str, Any]) -> str:
-    """The passage that a request asks about."""
+    """The passage in the body of a request."""
     text: str = body["messages"][0]["content"]
     return text.rpartition("<passage>\n")[2].removesuffix("\n</passage>")

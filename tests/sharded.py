@@ -1,6 +1,6 @@
-"""train_qlora.py under FSDP on CPUs, where accelerate would not take it up by itself; under torchrun alone.
+"""Runs train_qlora.py under FSDP on CPUs, where accelerate does not choose FSDP by itself; start it with torchrun.
 
-Run as `sharded.py train_qlora.py --options`.
+Usage: `torchrun … sharded.py train_qlora.py --options`.
 """
 
 import sys
@@ -16,8 +16,8 @@ import train_qlora
 from fixer import devices
 
 
-def sharded(device_map: str) -> Any:
-    accelerator = plain(device_map)
+def make_sharded_accelerator(device_map: str) -> Any:
+    accelerator = make_accelerator(device_map)
     plugin = FullyShardedDataParallelPlugin(
         fsdp_version=2,
         reshard_after_forward=True,
@@ -30,6 +30,6 @@ def sharded(device_map: str) -> Any:
     return accelerator
 
 
-plain = devices.make_accelerator
-devices.make_accelerator = sharded
+make_accelerator = devices.make_accelerator
+devices.make_accelerator = make_sharded_accelerator
 sys.exit(train_qlora.main(sys.argv[2:]))

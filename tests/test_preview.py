@@ -1,4 +1,4 @@
-"""The preview page: both texts stand there whole, every error is marked, only the template's code runs."""
+"""The preview page: it holds both texts in full, every error is marked, only the template's code runs."""
 
 from __future__ import annotations
 
@@ -16,34 +16,45 @@ FACTS = [("documents", "3"), ("seed", "42")]
 
 
 def record(name: str, good: str, *edits: tuple[str, str, str], **more: Any) -> dict[str, Any]:
-    """A record whose `edits` are (good text, bad text, label), in the order of the text."""
+    """A record whose `edits` are (good text, bad text, label), in the order of the text; `more` replaces fields."""
     spans: list[dict[str, Any]] = []
     bad, at = "", 0
-    for old, new, label in edits:
-        start = good.index(old, at) if old else at
+    for good_text, bad_text, label in edits:
+        start = good.index(good_text, at) if good_text else at
         bad += good[at:start]
-        span = {
-            "start": len(bad),
-            "end": len(bad) + len(new),
-            "good_start": start,
-            "good_end": start + len(old),
-        }
-        tokens = {"token_start": len(bad.split()), "token_end": len((bad + new).split())}
-        kind = {"label": label, "family": label.split(".")[0], "recoverable": "A", "evidence": None}
-        spans.append({**span, **tokens, "bad": new, "good": old, **kind})
-        bad += new
-        at = start + len(old)
-    bad += good[at:]
-    base = {
+        spans.append(
+            {
+                "start": len(bad),
+                "end": len(bad) + len(bad_text),
+                "token_start": len(bad.split()),
+                "token_end": len((bad + bad_text).split()),
+                "good_start": start,
+                "good_end": start + len(good_text),
+                "bad": bad_text,
+                "good": good_text,
+                "label": label,
+                "family": label.split(".")[0],
+                "recoverable": "A",
+                "evidence": None,
+            }
+        )
+        bad += bad_text
+        at = start + len(good_text)
+    return {
         "id": name,
         "doc_id": f"{name}.md",
         "format": "markdown",
         "context": "Guide > Install",
         "good": good,
+        "bad": bad + good[at:],
+        "spans": spans,
+        "labels": sorted({label for *_, label in edits}),
+        "severity": 0.1,
+        "split": "train",
+        "variant": 0,
+        "seed": 42,
+        **more,
     }
-    labels = sorted({label for *_, label in edits})
-    rest = {"labels": labels, "severity": 0.1, "split": "train", "variant": 0, "seed": 42}
-    return {**base, "bad": bad, "spans": spans, **rest, **more}
 
 
 def page(*records: dict[str, Any]) -> str:
@@ -77,20 +88,20 @@ RECORDS = [
 
 
 @pytest.mark.parametrize("number", range(len(RECORDS)))
-def test_both_texts_stand_whole_with_every_span_marked(number: int) -> None:
+def test_both_texts_are_complete_and_every_span_is_marked(number: int) -> None:
     source, reader = RECORDS[number], Reader(page(*RECORDS))
     for side in ("bad", "good"):
         if not source["spans"] and side == "bad":
             continue
-        place = (f"r{number + 1}", side)
-        assert reader.texts[place] == source[side]
-        assert [text for _, text in reader.marks.get(place, [])] == [span[side] for span in source["spans"]]
+        section = (f"r{number + 1}", side)
+        assert reader.texts[section] == source[side]
+        assert [text for _, text in reader.marks.get(section, [])] == [span[side] for span in source["spans"]]
 
 
-def test_what_records_hold_stays_text() -> None:
-    evil = page(record(NASTY, NASTY, context=NASTY, doc_id=NASTY, split=NASTY, format=NASTY))
-    page_of_evil = Reader(render_preview([RECORDS[4]], title=NASTY, facts=[(NASTY, NASTY)]))
-    for reader in (Reader(evil), page_of_evil):
+def test_markup_in_records_stays_text() -> None:
+    in_records = page(record(NASTY, NASTY, context=NASTY, doc_id=NASTY, split=NASTY, format=NASTY))
+    in_header = render_preview([RECORDS[4]], title=NASTY, facts=[(NASTY, NASTY)])
+    for reader in (Reader(in_records), Reader(in_header)):
         assert reader.tags.count("script") == 1
         assert "img" not in reader.tags
 
@@ -99,13 +110,13 @@ def test_the_page_loads_nothing() -> None:
     assert_loads_nothing(page(*RECORDS[:4]))
 
 
-def test_an_empty_side_is_a_caret() -> None:
+def test_the_empty_side_of_an_error_is_a_caret() -> None:
     reader = Reader(page(RECORDS[1]))
     assert [classes for classes, _ in reader.marks["r1", "bad"]] == ["f-content none", "f-markup"]
     assert [classes for classes, _ in reader.marks["r1", "good"]] == ["f-content block", "f-markup none"]
 
 
-def test_unseen_characters_get_a_sign() -> None:
+def test_invisible_characters_get_a_sign() -> None:
     spaces = page(record("a", "a b", ("a b", "a  b", "grammar.punctuation")))
     assert '>a<i class="s"> </i><i class="s"> </i>b</mark>' in spaces
     no_break = page(record("a", "a b", ("a b", "a\xa0b\u200b", "encoding.invisible")))
@@ -114,7 +125,7 @@ def test_unseen_characters_get_a_sign() -> None:
     assert ">done 👩🏽‍💻</mark>" in emoji
 
 
-def test_evidence_is_shown() -> None:
+def test_evidence_is_marked_and_quoted() -> None:
     source = record("a", "Port 1 or port 1.", ("1", "2", "content.stale_number"))
     source["spans"][0].update(recoverable="C", evidence=[15, 16])
     html = page(source)
@@ -122,15 +133,15 @@ def test_evidence_is_shown() -> None:
     assert "evidence: “1”" in html
 
 
-def test_a_long_error_is_cut_to_where_it_differs() -> None:
+def test_a_long_error_is_cut_to_the_part_that_differs() -> None:
     long = "word " * 100
     html = page(record("a", long + "right", (long + "right", long + "wrong", "structure.bloat")))
-    listed = re.search(r"<del>(.*?)</del>.*<ins>(.*?)</ins>", html)
-    assert listed
-    assert listed[1].startswith("…")
-    assert listed[1].endswith("word wrong")
-    assert len(listed[1]) < 100
-    assert listed[2].endswith("word right")
+    excerpts = re.search(r"<del>(.*?)</del>.*<ins>(.*?)</ins>", html)
+    assert excerpts
+    assert excerpts[1].startswith("…")
+    assert excerpts[1].endswith("word wrong")
+    assert len(excerpts[1]) < 100
+    assert excerpts[2].endswith("word right")
 
 
 def test_an_identity_pair_has_one_text() -> None:
@@ -140,19 +151,19 @@ def test_an_identity_pair_has_one_text() -> None:
     assert "<mark" not in html.replace("<mark>", "")
 
 
-def test_no_records() -> None:
+def test_a_page_without_records() -> None:
     html = page()
     assert 'id="empty">' in html
     assert "<article" not in html
     Reader(html)
 
 
-def test_same_records_same_page() -> None:
+def test_the_same_records_give_the_same_page() -> None:
     assert page(*RECORDS) == page(*RECORDS)
     assert render_preview(iter(RECORDS), title="t", facts=()) == render_preview(RECORDS, title="t", facts=())
 
 
-def test_counts_and_facts() -> None:
+def test_the_page_has_counts_and_facts() -> None:
     html = page(*RECORDS[:4])
     assert "<dt>seed</dt><dd>42</dd>" in html
     assert re.findall(r'data-family="(\w+)"', html) == list(FAMILIES)
@@ -161,7 +172,7 @@ def test_counts_and_facts() -> None:
     assert '<option value="test">test (1)</option>' in html
 
 
-def test_an_unknown_family_and_half_a_character_are_shown() -> None:
+def test_an_unknown_family_and_half_a_character_are_displayed() -> None:
     html = page(record("a", "ab", ("b", "\0\ud800", "custom.thing")))
     assert 'data-family="custom"' in html
     assert 'class="f-other"' in html
@@ -186,6 +197,6 @@ def test_the_filter_works_in_a_browser(tmp_path: Path, address: str, clicks: str
 
 
 @needs_browser
-def test_the_reset_button_shows_all_again(tmp_path: Path) -> None:
+def test_the_reset_button_displays_all_records(tmp_path: Path) -> None:
     dom = in_browser(page(*RECORDS), tmp_path, "#family=spelling&q=nothing", "#reset")
     assert f'<b id="shown">{len(RECORDS)}</b>' in dom

@@ -103,7 +103,7 @@ def test_an_answer_that_is_no_rewrite_is_rejected_with_its_reason(answer: str, r
 
 
 def test_a_good_rewrite_passes_all_checks() -> None:
-    answer = LONG.replace("To read", "In order to be able to read").replace("is in", "can be found in")
+    answer = LONG.replace("To read", "In order to be able to read").replace("is in", "can be seen in")
     assert rejection_reason(RewriteRequest("wordy", LONG, "", 1), answer) == ""
     assert rejection_reason(RewriteRequest("vague", LONG, "", 1), LONG.replace("on port 8080", "on some port")) == ""
     assert "sorry" not in rejection_reason(

@@ -130,7 +130,7 @@ class RecordBatch:
 
 
 class SurveyStep:
-    """Reads documents and computes their signatures, so that near-copies are known before documents are split."""
+    """Reads documents and computes their signatures, so that near-copies can be detected before documents are split."""
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
@@ -189,9 +189,9 @@ class PassageStep(_UnitStep):
                     continue
                 degradation = Degradation(unit, make_plan(self.settings))
                 for number in range(self.settings.n_per_doc):
-                    drawn = draw_request(unit, number, llm, self.settings.seed)
-                    if drawn and not degradation.is_identity(number):
-                        yield drawn[0]
+                    passage = draw_request(unit, number, llm, self.settings.seed)
+                    if passage and not degradation.is_identity(number):
+                        yield passage[0]
         except Exception:  # the step that degrades the document reports it
             return
 
@@ -247,10 +247,10 @@ class DegradeStep(_UnitStep):
     def _make_variant(self, degradation: Degradation, number: int, batch: RecordBatch) -> Variant | None:
         """A variant; it contains a language model's rewrite if one is drawn and accepted."""
         unit, llm = degradation.unit, self.settings.llm
-        drawn = draw_request(unit, number, llm, self.settings.seed) if llm else None
-        if not drawn or not llm or degradation.is_identity(number):
+        passage = draw_request(unit, number, llm, self.settings.seed) if llm else None
+        if not passage or not llm or degradation.is_identity(number):
             return degradation.variant(number)
-        request, region = drawn
+        request, region = passage
         answer = _open_rewriter(llm).rewrite(request)
         fault, reason = (None, "no answer") if answer is None else accept(unit, region, request, answer)
         if fault:

@@ -50,9 +50,9 @@ def worker_pool(count: int) -> Iterator[OrderedMap]:
     The garbage collector is off inside the block: documents hold no cycles, and the search for cycles would take a
     tenth of the time.
     """
+    executor = ProcessPoolExecutor(count, initializer=_start_worker) if count > 1 else None
     was_enabled = gc.isenabled()
     gc.disable()
-    executor = ProcessPoolExecutor(count, initializer=_start_worker) if count > 1 else None
     try:
         if executor:
             yield partial(_map_ordered, executor, ahead=count * _BATCHES_AHEAD)

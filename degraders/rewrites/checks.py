@@ -14,6 +14,7 @@ from typing import NamedTuple
 from rapidfuzz.distance import Indel
 
 from degraders.edits import Edit, align
+from degraders.lexicon import word_set
 from degraders.registry import Fault, Place
 from degraders.rewrites.requests import LEARNED, LEARNED_PROBLEM, RewriteRequest, get_problem, hide_protected
 from degraders.text.document import Region, Unit
@@ -61,9 +62,7 @@ _CHAT = re.compile(
     r"(?:sure|certainly|of course|okay|ok|here(?:['’]s| is| are)|below is|the (?:edited|rewritten|revised) passage)\b"
     r"[^.\n]{0,80}[:!]|</?passage>|### (?:Text|Answer)\b|(?:let me know|i hope this helps)", re.IGNORECASE,
 )  # fmt: skip
-_STOP_WORDS = frozenset(
-    "the of to is a and in for that this with you be are it on as or can not from by if an at was has have".split()
-)
+_STOP_WORDS = word_set("stop_words")
 
 
 def rejection_reason(request: RewriteRequest, answer: str) -> str:

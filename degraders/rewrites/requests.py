@@ -50,7 +50,7 @@ class Rewriter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A writing problem that a model can be told to create.
+    """A writing problem that a model can create.
 
     `recoverable` is the class of its errors, `numbers` whether a rewrite may change numbers, `digest` that of the
     prompt.

@@ -17,6 +17,7 @@ from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from degraders.edits import token_shape
+from degraders.lexicon import word_set
 
 INLINE = "\x00"
 BLOCK = "\x01"
@@ -29,7 +30,7 @@ directives and roles in reST, MyST, MDX, mkdocs and templates."""
 # The letter comes before the look-behind, so that the search skips all other characters at once.
 WORD = re.compile(r"([A-Za-z](?<![\w-].)[A-Za-z]*+(?:['’][A-Za-z]++)?+\b)")
 _WHITE = frozenset({" ", "\n", "\r\n", "  ", " \n", "\t"})
-_STOP_WORDS = frozenset("the of to is a and in for that this with you be are it on as or can not from".split())
+_STOP_WORDS = word_set("stop_words", "usual")
 
 
 class Region(NamedTuple):

@@ -36,7 +36,7 @@ from fixer.repair import MAX_LENGTH, Repairer
 
 KEEP_BIAS = 2.0
 """Nats by which a change must be more likely than keeping the text. Of 1, 2 and 3, fixers trained on our spelling and
-grammar errors, and on all of our degraders, repaired the most real errors with 2; one seed each (docs/WORTH.md)."""
+grammar errors, and on all of our degraders, repaired the most real errors with 2; one seed each (docs/worth.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)

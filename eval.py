@@ -16,7 +16,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,6 +118,11 @@ class Options:
     def language_model(self) -> str | None:
         """The model that generates the predictions; None for `copy`, `oracle` and predictions from a file."""
         return None if self.model in (COPY, ORACLE) else self.model
+
+    @property
+    def guard(self) -> bool:
+        """Whether the guard replaces unsafe answers by the input."""
+        return not self.no_guard
 
     @property
     def system_name(self) -> str:
@@ -323,7 +328,7 @@ class PredictionSet:
 
     predictions: Sequence[Prediction]
     signature: dict[str, Any]
-    facts: Sequence[tuple[str, str]] = field(default_factory=list)
+    facts: Sequence[tuple[str, str]] = ()
 
 
 def predict(options: Options, data: EvaluationPairs) -> PredictionSet | None:
@@ -351,13 +356,11 @@ def read_prediction_set(options: Options, path: Path, pairs: Sequence[Pair]) -> 
     from degraders.files import sha256_file
     from fixer.predictions import read_predictions
 
-    guard_on = not options.no_guard
     texts, unmatched = read_predictions(path, pairs, field=options.prediction_field)
-    predictions = [apply_guard(pair, text, guard_on=guard_on) for pair, text in zip(pairs, texts, strict=True)]
-    signature = {"predictions": path.name, "sha256": sha256_file(path)[:16], "guard": guard_on}
-    return PredictionSet(
-        predictions, signature, [("  predictions without a pair", f"{unmatched:,}")] if unmatched else []
-    )
+    predictions = [apply_guard(pair, text, guard_on=options.guard) for pair, text in zip(pairs, texts, strict=True)]
+    signature = {"predictions": path.name, "sha256": sha256_file(path)[:16], "guard": options.guard}
+    facts = [("  predictions without a pair", f"{unmatched:,}")] if unmatched else []
+    return PredictionSet(predictions, signature, facts)
 
 
 def apply_guard(pair: Pair, text: str, *, guard_on: bool) -> Prediction:
@@ -388,7 +391,7 @@ def predict_with_model(options: Options, model: str, data: EvaluationPairs) -> P
         max_length=options.max_length,
         batch=options.batch,
         sampling=Sampling(options.temperature, options.top_p, options.seed, keep_bias),
-        guarded=not options.no_guard,
+        guarded=options.guard,
         device_map=options.device_map,
         attention=options.attention,
         trust_remote_code=options.trust_remote_code,
@@ -447,7 +450,7 @@ def load_extra_metrics(names: Sequence[str]) -> ExtraMetrics | None:
 def add_neural_metrics(options: Options, results: Results, extra_metrics: ExtraMetrics | None) -> list[tuple[str, str]]:
     """Add the embedding cosine, if its model is available, and the extra metrics; returns notes for the table."""
     from scoring.neural import embedding_cosine
-    from scoring.results import COPY, MODEL
+    from scoring.results import MODEL
 
     pairs = [example.pair for example in results.examples]
     bad, good = [pair.bad for pair in pairs], [pair.good for pair in pairs]
@@ -531,7 +534,7 @@ def report_facts(data: EvaluationPairs, answers: PredictionSet, results: Results
 
 
 def signature_line(signature: dict[str, Any]) -> str:
-    """The signature in one line; only figures with equal signatures, but for the system, can be compared."""
+    """The signature in one line: `version:…|model:…|data:…`. Compare systems only on the same data, pairs and seed."""
     flat = {**signature, "data": f"{signature['data']['name']}:{signature['data']['sha256'][:12]}"}
     return "|".join(f"{name}:{value}" for name, value in flat.items() if value not in (None, ""))
 

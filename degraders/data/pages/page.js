@@ -2,8 +2,8 @@
   const chips = [...document.querySelectorAll(".chip")];
   const families = new Set();
 
-  // What is chosen narrows the page, which is for `apply` to do, and stands in the address; `reset` is what the button
-  // of that name puts back besides families and texts.
+  // Connects the controls of a page with its filter. `apply` shows the matching articles; the state of the controls is
+  // kept in the address. The button "Reset" clears families and texts, and then calls `reset`.
   function filter(texts, switches, apply, reset = () => {}) {
     function show() {
       apply();
@@ -23,9 +23,9 @@
 
     function load() {
       const state = new URLSearchParams(location.hash.slice(1));
-      const known = new Set(chips.map((chip) => chip.dataset.family));
+      const names = new Set(chips.map((chip) => chip.dataset.family));
       families.clear();
-      for (const name of (state.get("family") || "").split(",")) if (name && known.has(name)) families.add(name);
+      for (const name of (state.get("family") || "").split(",")) if (name && names.has(name)) families.add(name);
       for (const name in texts) {
         texts[name].value = state.get(name) || "";
         if (texts[name].selectedIndex === -1) texts[name].value = "";

@@ -6,11 +6,11 @@ Each list is a text file that begins with comments: its content, its origin and 
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 
-@cache
+@lru_cache(maxsize=4)
 def _entries(name: str) -> tuple[tuple[str, str], ...]:
     """The entries of a list with their tags, in the order of the file."""
     lines = (files("degraders") / "data" / "words" / f"{name}.txt").read_text(encoding="utf-8").splitlines()

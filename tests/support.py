@@ -1,4 +1,4 @@
-"""What the tests share: every text that a degrader can make of a small document."""
+"""Helpers that several tests share: the variants that a degrader makes of a small document."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from degraders.text.parse import parse
 
 
 def whole(doc: Document) -> Unit:
+    """The whole document as one unit."""
     return Unit(doc, 0, 0, len(doc.text), "")
 
 
 def variants(text: str, item: Degrader, *, format: str = "markdown", seeds: int = 200) -> list[Variant]:
-    """What a degrader alone, one error at a time, makes of a text under the first seeds."""
+    """The variants of a text with one error of the degrader, for the seeds from 0 on."""
     unit = whole(parse(text, doc_id="case", format=format))
     plans = [Plan((item,), seed=seed, severity=1.0, identity_rate=0.0, allow_lossy=True) for seed in range(seeds)]
-    found = [Degradation(unit, plan).variant(0) for plan in plans]
-    return [variant for variant in found if variant]
+    return [variant for plan in plans if (variant := Degradation(unit, plan).variant(0))]
 
 
 def outcomes(name: str, text: str, *, format: str = "markdown", seeds: int = 200) -> set[str]:
-    """The bad texts among `variants`."""
+    """The bad texts of the variants."""
     return {variant.bad for variant in variants(text, all_degraders()[name], format=format, seeds=seeds)}
 
 
 def assert_token_offsets(bad: str, start: int, end: int, first: int, last: int) -> None:
-    """A span's tokens are those that it overlaps; one without width has the token around it, or none."""
+    """Check that the tokens of a span are those that it overlaps; an empty span has the token around it, or none."""
     at, overlapped = 0, []
     for number, token in enumerate(bad.split()):
         at = bad.index(token, at)

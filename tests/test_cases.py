@@ -1,7 +1,7 @@
-"""Every degrader has a case file: texts and all that it may make of them.
+"""Every degrader has a case file: texts, and every bad text that it may make of them.
 
-`cases/<family.problem>.json` is a list of `{"text": …, "gives": […], "format": "markdown", "open": false}`: each text
-in `gives` must be made by some seed and, unless `open`, no other; an empty `gives` says that nothing may go wrong.
+`cases/<family.problem>.json` is a list of `{"text": …, "gives": […], "format": "markdown", "open": false}`. Some seed
+must make each text in `gives` and, unless `open`, no seed may make another. If `gives` is empty, no seed may make any.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ def _cases() -> list[Any]:
 @pytest.mark.parametrize(("name", "case"), _cases())
 def test_case(name: str, case: dict[str, Any]) -> None:
     seeds = 2000 if case.get("open") else 300
-    made = outcomes(name, case["text"], format=case.get("format", "markdown"), seeds=seeds)
-    wanted = set(case["gives"])
-    assert wanted <= made, f"never made: {wanted - made}; made: {made}"
+    actual = outcomes(name, case["text"], format=case.get("format", "markdown"), seeds=seeds)
+    expected = set(case["gives"])
+    assert expected <= actual, f"missing: {expected - actual}; actual: {actual}"
     if not case.get("open"):
-        assert made <= wanted, f"made besides: {made - wanted}"
+        assert actual <= expected, f"unexpected: {actual - expected}"
 
 
 @pytest.mark.parametrize("name", all_degraders())
-def test_every_degrader_has_cases_that_fire_and_cases_that_must_not(name: str) -> None:
+def test_every_degrader_has_cases_with_an_error_and_cases_without(name: str) -> None:
     cases = json.loads((CASES / f"{name}.json").read_text(encoding="utf-8"))
     assert any(case["gives"] for case in cases)
     assert any(not case["gives"] for case in cases)
 
 
 @pytest.mark.parametrize("name", all_degraders())
-def test_the_example_of_a_declaration_is_what_the_degrader_does(name: str) -> None:
+def test_a_degrader_makes_the_example_of_its_declaration(name: str) -> None:
     good, bad = all_degraders()[name].example
     assert bad in outcomes(name, good, seeds=400)

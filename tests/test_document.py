@@ -1,4 +1,4 @@
-"""Documents: regions at exact offsets, masks that show no more than they may, and units that tile the text."""
+"""Documents: regions at exact offsets, masks without protected text, and units that cover the text."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def protected(doc: Document, kind: str) -> list[str]:
 
 
 def visible(mask: str) -> list[str]:
-    """What a mask shows, block by block, without the blanks in it."""
+    """The text of a mask by block, without blanks."""
     blocks = re.split(f"{BLOCK}+", mask)
     return [" ".join(block.replace(INLINE, " ").split()) for block in blocks if block.strip(INLINE + " \r\n")]
 
@@ -186,7 +186,7 @@ def visible(mask: str) -> list[str]:
 # Markdown
 
 
-def test_markdown_regions_are_where_they_stand() -> None:
+def test_markdown_regions_have_exact_offsets() -> None:
     doc = parse(MARKDOWN)
     assert inner(doc, "heading") == ["Größe ändern 🚀", "Setext title"]
     assert outer(doc, "heading") == ["# Größe ändern 🚀", "Setext title\n------------"]
@@ -216,7 +216,7 @@ def test_markdown_code_blocks_nested_and_indented() -> None:
     assert protected(doc, "fence") == ["```python\n", "  ```", "````md\n", "````"]
 
 
-def test_markdown_masks_show_prose_alone() -> None:
+def test_markdown_masks_contain_prose_only() -> None:
     doc = parse(MARKDOWN)
     assert visible(doc.prose) == [
         "Größe ändern 🚀",
@@ -254,7 +254,7 @@ def test_shell_variables_are_no_formula() -> None:
 # reStructuredText
 
 
-def test_rst_blocks_are_where_they_stand() -> None:
+def test_rst_blocks_have_exact_offsets() -> None:
     doc = parse(RST, format="rst")
     assert inner(doc, "heading") == ["Größen", "Under"]
     assert outer(doc, "heading") == ["======\nGrößen\n======", "Under\n-----"]
@@ -274,7 +274,7 @@ def test_rst_blocks_are_where_they_stand() -> None:
     assert inner(doc, "directive")[:3] == ["Be careful\n   with it.", "Its text.", "New here."]
 
 
-def test_rst_inline_regions_are_where_they_stand() -> None:
+def test_rst_inline_regions_have_exact_offsets() -> None:
     doc = parse(RST, format="rst")
     assert inner(doc, "code_span") == ["pip", "x"]
     assert inner(doc, "emphasis") == ["care"]
@@ -298,7 +298,7 @@ def test_rst_code_and_tables() -> None:
     assert infos(doc, "row") == ["head", "", "head", ""]
 
 
-def test_rst_masks_show_prose_alone() -> None:
+def test_rst_masks_contain_prose_only() -> None:
     doc = parse(RST, format="rst")
     assert visible(doc.prose) == [
         *("Zoë", "Größen"),
@@ -307,10 +307,10 @@ def test_rst_masks_show_prose_alone() -> None:
         *("Said:", "Quoted prose", "Be careful with it.", "A title", "Its text.", "New here."),
         *("Head", "Other", "Cell", "Grid", "Other", "Cell", "two", "lines", "verse one", "verse two", "A footnote."),
     ]
-    shown = visible(doc.body)
-    assert "Größen" not in shown
-    assert not {"Head", "Cell", "A title", "term"} & set(shown)
-    assert {"more", "Its text.", "New here.", "Its body."} <= set(shown)
+    body = visible(doc.body)
+    assert "Größen" not in body
+    assert not {"Head", "Cell", "A title", "term"} & set(body)
+    assert {"more", "Its text.", "New here.", "Its body."} <= set(body)
 
 
 @pytest.mark.parametrize(
@@ -340,7 +340,7 @@ def test_rst_details(text: str, kind: str, expected: list[str]) -> None:
 # Plain text
 
 
-def test_plain_text_is_paragraphs() -> None:
+def test_plain_text_has_paragraphs() -> None:
     doc = parse(TEXT, format="text")
     assert outer(doc, "paragraph") == [
         "First paragraph\n  goes on, see https://example.org.",
@@ -354,7 +354,7 @@ def test_plain_text_is_paragraphs() -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_line_ends_change_nothing_but_offsets(format: str) -> None:
+def test_line_ends_change_only_offsets(format: str) -> None:
     text = RICH[format]
     unix, dos = parse(text, format=format), parse(text.replace("\n", "\r\n"), format=format)
     assert visible(dos.prose) == visible(unix.prose)
@@ -367,7 +367,7 @@ def test_line_ends_change_nothing_but_offsets(format: str) -> None:
 def assert_masks_fit(doc: Document) -> None:
     for mask in (doc.prose, doc.body, doc.code):
         assert len(mask) == len(doc.text)
-        assert all(shown in (char, INLINE, BLOCK) for shown, char in zip(mask, doc.text, strict=True))
+        assert all(masked in (char, INLINE, BLOCK) for masked, char in zip(mask, doc.text, strict=True))
     assert all(b in (p, INLINE, BLOCK) for p, b in zip(doc.prose, doc.body, strict=True))
 
 
@@ -393,19 +393,19 @@ def assert_regions_fit(doc: Document) -> None:
     assert all(left.end <= right.start for left, right in pairwise(doc.blocks))
 
 
-def assert_units_tile(doc: Document) -> None:
+def assert_units_cover_the_prose(doc: Document) -> None:
     for max_chars in (40, 2000):
-        found = divide(doc, max_chars=max_chars)
-        assert [unit.index for unit in found] == list(range(len(found)))
-        assert all(left.end <= right.start for left, right in pairwise(found))
-        between = [0, *(at for unit in found for at in (unit.start, unit.end)), len(doc.text)]
+        units = divide(doc, max_chars=max_chars)
+        assert [unit.index for unit in units] == list(range(len(units)))
+        assert all(left.end <= right.start for left, right in pairwise(units))
+        between = [0, *(at for unit in units for at in (unit.start, unit.end)), len(doc.text)]
         gaps = zip(between[::2], between[1::2], strict=True)
         assert not any(doc.prose[start:end].strip(INLINE + BLOCK + " \r\n") for start, end in gaps)
 
 
 CHECKS: tuple[Callable[[Document], None], ...] = (
     *(assert_masks_fit, assert_protected_is_hidden, assert_code_is_in_code_blocks),
-    *(assert_regions_fit, assert_units_tile),
+    *(assert_regions_fit, assert_units_cover_the_prose),
 )
 
 
@@ -484,7 +484,7 @@ def test_any_text_has_a_document(format: str, text: str) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(lines=st.lists(st.tuples(st.integers(0, 6), st.sampled_from(["- a", "b::", "c", ".. d::", ":e: f", "`g"]))))
-def test_any_indentation_is_rst(lines: list[tuple[int, str]]) -> None:
+def test_any_indentation_of_rst_has_a_document(lines: list[tuple[int, str]]) -> None:
     doc = parse("".join(f"{' ' * indent}{line}\n" for indent, line in lines), format="rst")
     for check in CHECKS:
         check(doc)
@@ -507,13 +507,13 @@ TECHNICAL = [
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("piece", TECHNICAL, ids=lambda piece: repr(piece[:20]))
-def test_no_text_takes_long(piece: str, format: str) -> None:
+def test_no_text_takes_long_to_parse(piece: str, format: str) -> None:
     started = time.process_time()
     parse(piece * (30_000 // len(piece)), format=format)
     assert time.process_time() - started < 1
 
 
-EVIL = [
+NESTED = [
     "`",
     "``a ",
     "`a ",
@@ -532,8 +532,8 @@ EVIL = [
 ]
 
 
-@pytest.mark.parametrize("piece", EVIL)
-def test_rst_takes_linear_time(piece: str) -> None:
+@pytest.mark.parametrize("piece", NESTED)
+def test_rst_is_parsed_in_linear_time(piece: str) -> None:
     started = time.process_time()
     parse(piece * (60_000 // len(piece)), format="rst")
     assert time.process_time() - started < 2
@@ -550,10 +550,11 @@ LONG = "# Guide\n\nIntro.\n\n## Install\n\nText.\n\n### Linux\n\nMore text.\n\n#
 
 
 def cut(text: str, max_chars: int, format: str = "markdown") -> list[tuple[str, str]]:
+    """The texts and contexts of the units of a text."""
     return [(unit.text, unit.context) for unit in divide(parse(text, format=format), max_chars=max_chars)]
 
 
-def test_units_begin_at_headings_and_fill_up() -> None:
+def test_units_begin_at_headings_and_are_packed() -> None:
     assert [text.splitlines()[0] for text, _ in cut(LONG, 20)] == ["# Guide", "## Install", "### Linux", "## Use"]
     assert [text.count("#") for text, _ in cut(LONG, 45)] == [3, 5]
     assert [text for text, _ in cut(LONG, 2000)] == [LONG.rstrip()]
@@ -570,19 +571,19 @@ def test_a_context_holds_no_heading_of_its_unit() -> None:
 def test_a_long_section_is_divided_between_blocks_and_its_lists_between_items() -> None:
     items = [f"- Item number {number} says something." for number in range(12)]
     text = "# Title\n\nIntro.\n\n" + "\n".join(items) + "\n\nEnd.\n"
-    found = [text for text, _ in cut(text, 120)]
-    assert all(len(piece) <= 120 for piece in found)
-    assert found[0].startswith("# Title\n\nIntro.\n\n- Item number 0")
-    assert [line for piece in found for line in piece.split("\n") if line.startswith("-")] == items
-    assert [context for _, context in cut(text, 120)] == ["", *["Title"] * (len(found) - 1)]
+    pieces = [text for text, _ in cut(text, 120)]
+    assert all(len(piece) <= 120 for piece in pieces)
+    assert pieces[0].startswith("# Title\n\nIntro.\n\n- Item number 0")
+    assert [line for piece in pieces for line in piece.split("\n") if line.startswith("-")] == items
+    assert [context for _, context in cut(text, 120)] == ["", *["Title"] * (len(pieces) - 1)]
 
 
-def test_a_block_that_is_too_long_stays_whole() -> None:
+def test_a_long_block_is_never_divided() -> None:
     code = "```\n" + "x = 1\n" * 50 + "```"
     assert code in [text for text, _ in cut(f"Before.\n\n{code}\n\nAfter.\n", 60)]
 
 
-def test_only_lists_are_divided() -> None:
+def test_only_top_level_lists_are_divided() -> None:
     text = "A term\n  The body.\n\n  - one item\n  - another item\n"
     assert [unit for unit, _ in cut(text, 20, "rst")] == [text.rstrip()]
     assert [unit for unit, _ in cut("> Said:\n>\n> - one\n> - two\n", 10)] == ["> Said:\n>\n> - one\n> - two"]
@@ -602,7 +603,7 @@ def test_rst_units_take_their_context_from_titles() -> None:
 # Another parser
 
 
-@pytest.mark.skipif(not DOCS.is_dir(), reason="the real documents are not here")
+@pytest.mark.skipif(not DOCS.is_dir(), reason="the real documents are missing")
 def test_markdown_agrees_with_markdown_it() -> None:
     parser = MarkdownIt("commonmark").enable("table")
     differ = 0
@@ -620,13 +621,13 @@ def test_markdown_agrees_with_markdown_it() -> None:
 
 
 def code_of(doc: Document, block: Region) -> str:
-    shown = zip(
-        doc.code[block.inner_start : block.inner_end], doc.text[block.inner_start : block.inner_end], strict=True
-    )
-    return "".join(char for mask, char in shown if mask != BLOCK).rstrip("\n")
+    """The content of a code block as the code mask has it."""
+    mask, text = (each[block.inner_start : block.inner_end] for each in (doc.code, doc.text))
+    return "".join(char for masked, char in zip(mask, text, strict=True) if masked != BLOCK).rstrip("\n")
 
 
 def flat(code: str) -> str:
+    """Inline code on one line, without the markers of quotes."""
     return re.sub(r"\s*\n[>\s]*", " ", code).strip().replace("\\|", "|")
 
 
@@ -639,7 +640,7 @@ def test_a_label_or_anchor_stays_with_the_heading_below_it() -> None:
         assert texts[1].startswith((".. _here:", '<a id="here">'))
 
 
-def test_code_that_opens_a_block_is_part_of_it() -> None:
+def test_code_at_the_start_of_a_block_belongs_to_it() -> None:
     doc = parse("A line.\n\n`code` is here.\n\n- `more` is there.\n- [a](b) link.\n")
     assert doc.prose.count(f"{BLOCK}{INLINE * 6} is") == 2
     assert f"{BLOCK}{INLINE}a{INLINE * 4} link" in doc.prose

@@ -1,4 +1,4 @@
-"""The arrows that import-linter cannot see, for the scripts are no packages: none imports another."""
+"""Import rules that import-linter cannot check, because the scripts are not in a package."""
 
 from __future__ import annotations
 

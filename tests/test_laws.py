@@ -1,6 +1,6 @@
-"""The three laws, for every degrader: records are exact, deterministic and contained.
+"""The three laws for every degrader: records are exact, deterministic and contained.
 
-Containment is checked against another parser (markdown-it-py) than the one that protects the text.
+Containment is also checked with a parser (markdown-it-py) that is independent of the one that protects the text.
 """
 
 from __future__ import annotations
@@ -66,18 +66,18 @@ def assert_lawful(unit: Unit, variant: Variant) -> None:
 
 
 def assert_contained(unit: Unit, start: int, end: int, text: str, item: Degrader) -> None:
-    kept: Counter[str] = Counter()
+    pieces: Counter[str] = Counter()
     for left, right, kind in unit.doc.protected:
         left, right = left - unit.start, right - unit.start
         if left < end and start < right and kind not in item.touches:
             assert start <= left and right <= end, f"{item.name} cuts into {kind}"
-            kept[unit.text[left:right]] += 1
-    assert all(text.count(piece) >= times for piece, times in kept.items()), f"{item.name} loses protected text"
+            pieces[unit.text[left:right]] += 1
+    assert all(text.count(piece) >= times for piece, times in pieces.items()), f"{item.name} loses protected text"
 
 
 @st.composite
 def spliced(draw: st.DrawFn) -> tuple[str, str]:
-    """A text of one format made of pieces of the sample documents, with something odd between them."""
+    """A format, and a text of pieces of the sample documents with random characters between them."""
     format = draw(st.sampled_from(["markdown", "rst", "text"]))
     pool = [unit.text for unit in sample_units() if unit.doc.format == format]
     pieces = draw(st.lists(st.sampled_from(pool), min_size=1, max_size=3))
@@ -87,9 +87,9 @@ def spliced(draw: st.DrawFn) -> tuple[str, str]:
 
 @pytest.mark.parametrize("name", DEGRADERS)
 @settings(max_examples=12, deadline=None)
-@given(made=spliced(), seed=st.integers(0, 2**32))
-def test_every_degrader_obeys_the_laws(name: str, made: tuple[str, str], seed: int) -> None:
-    format, text = made
+@given(document=spliced(), seed=st.integers(0, 2**32))
+def test_every_degrader_obeys_the_laws(name: str, document: tuple[str, str], seed: int) -> None:
+    format, text = document
     plan = heavy((DEGRADERS[name],), seed)
     unit = whole(parse(text, doc_id="d", format=format))
     variant = Degradation(unit, plan).variant(0)
@@ -102,7 +102,7 @@ def test_every_degrader_obeys_the_laws(name: str, made: tuple[str, str], seed: i
 
 @settings(max_examples=60, deadline=None)
 @given(text=st.text(max_size=300), format=st.sampled_from(["markdown", "rst", "text"]), seed=st.integers(0, 99))
-def test_any_text_at_all_obeys_the_laws(text: str, format: str, seed: int) -> None:
+def test_any_text_obeys_the_laws(text: str, format: str, seed: int) -> None:
     unit = whole(parse(text, doc_id="d", format=format))
     variant = Degradation(unit, heavy(tuple(DEGRADERS.values()), seed)).variant(0)
     if variant:
@@ -110,10 +110,10 @@ def test_any_text_at_all_obeys_the_laws(text: str, format: str, seed: int) -> No
 
 
 @pytest.mark.parametrize("folder", [ROOT / "sample_docs", pytest.param(REAL_DOCS, marks=pytest.mark.slow)])
-def test_all_documents_obey_the_laws_and_every_degrader_fires(folder: Path) -> None:
+def test_all_documents_obey_the_laws_and_every_degrader_acts(folder: Path) -> None:
     if not folder.is_dir():
-        pytest.skip(f"{folder.name} is not there")
-    fired: Counter[str] = Counter()
+        pytest.skip(f"the folder {folder.name} is missing")
+    uses: Counter[str] = Counter()
     plan = heavy(tuple(DEGRADERS.values()), 42)
     for source in sources(folder):
         for unit in divide(parsed(source)):
@@ -122,17 +122,17 @@ def test_all_documents_obey_the_laws_and_every_degrader_fires(folder: Path) -> N
                 variant = degradation.variant(number)
                 if variant:
                     assert_lawful(unit, variant)
-                    fired.update({error.degrader.name for error in variant.errors})
+                    uses.update({error.degrader.name for error in variant.errors})
     if folder == REAL_DOCS:
-        assert set(DEGRADERS) <= set(fired), set(DEGRADERS) - set(fired)
+        assert set(DEGRADERS) <= set(uses), set(DEGRADERS) - set(uses)
 
 
 @pytest.mark.parametrize("folder", [ROOT / "sample_docs", pytest.param(REAL_DOCS, marks=pytest.mark.slow)])
 def test_another_parser_finds_the_same_code_after_degrading(folder: Path) -> None:
     if not folder.is_dir():
-        pytest.skip(f"{folder.name} is not there")
-    kept = tuple(item for item in DEGRADERS.values() if item.family in KEEPS_BLOCKS and not item.touches)
-    plan = heavy(kept, 7)
+        pytest.skip(f"the folder {folder.name} is missing")
+    degraders = tuple(item for item in DEGRADERS.values() if item.family in KEEPS_BLOCKS and not item.touches)
+    plan = heavy(degraders, 7)
     compared = 0
     for source in sources(folder):
         if source.format != "markdown" or "{{" in source.text:
@@ -146,35 +146,35 @@ def test_another_parser_finds_the_same_code_after_degrading(folder: Path) -> Non
 
 
 def code_in(text: str) -> list[str]:
-    """The contents of fences, indented code and inline code, in order, by markdown-it-py."""
-    found = []
+    """The contents of fences, indented code and inline code, in order, as markdown-it-py parses them."""
+    contents = []
     for token in MarkdownIt("commonmark").enable("table").parse(text):
         if token.type in ("fence", "code_block"):
-            found.append(token.content)
-        found += [child.content for child in token.children or () if child.type == "code_inline"]
-    return found
+            contents.append(token.content)
+        contents += [child.content for child in token.children or () if child.type == "code_inline"]
+    return contents
 
 
-def test_another_document_changes_nothing() -> None:
-    """A variant depends on its own document, unit and number alone, whatever was degraded before it."""
+def test_a_variant_does_not_depend_on_other_documents() -> None:
+    """A variant depends on its own document, unit and number alone, not on earlier ones."""
     plan = Plan(tuple(DEGRADERS.values()), seed=42)
     first = [Degradation(unit, plan).variant(1) for unit in sample_units()]
     second = [Degradation(unit, plan).variant(1) for unit in reversed(sample_units())]
     assert [v and v.bad for v in first] == [v and v.bad for v in reversed(second)]
 
 
-def test_a_variant_does_not_depend_on_those_before_it() -> None:
+def test_a_variant_does_not_depend_on_earlier_variants() -> None:
     plan = Plan(tuple(DEGRADERS.values()), seed=42)
     for unit in sample_units():
         together = Degradation(unit, plan)
-        made = [together.variant(number) for number in range(3)]
+        in_order = [together.variant(number) for number in range(3)]
         alone = [Degradation(unit, plan).variant(number) for number in range(3)]
-        assert [v and v.bad for v in made] == [v and v.bad for v in alone]
+        assert [v and v.bad for v in in_order] == [v and v.bad for v in alone]
 
 
-def test_variants_differ_and_seeds_differ() -> None:
+def test_variants_and_seeds_give_different_texts() -> None:
     plan, other = (Plan(tuple(DEGRADERS.values()), seed=seed, identity_rate=0.0) for seed in (1, 2))
     unit = max(sample_units(), key=lambda unit: len(unit.text))
-    made = {v.bad for n in range(5) if (v := Degradation(unit, plan).variant(n))}
-    assert len(made) == 5
+    bad_texts = {v.bad for n in range(5) if (v := Degradation(unit, plan).variant(n))}
+    assert len(bad_texts) == 5
     assert Degradation(unit, other).variant(0) != Degradation(unit, plan).variant(0)

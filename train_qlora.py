@@ -26,6 +26,7 @@ from cli import DefaultsHelp, format_rows, is_main, number, option_adder, parse_
 from degraders import __version__
 from degraders.errors import UserError
 from degraders.manifest import build_manifest
+from fixer.prompts import DIRECTIONS, STYLES, TARGET_FORMATS, PromptStyle, has_chat_template
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from fixer.artefacts import MetricsLog
     from fixer.checkpoints import Checkpoints, TrainingState
     from fixer.examples import Example
-    from fixer.prompts import PromptStyle
     from fixer.training import Recipe, TrainingResult
 
 BASE_MODEL = "meta-llama/Llama-2-7b-hf"
@@ -79,11 +79,11 @@ def train(options: Options) -> None:
             clear_folder(options.save_dir)
         log_folder = options.save_dir if accelerator.is_main_process else None
         log = MetricsLog(log_folder, state.history if state else [], tensorboard=options.tensorboard)
-        result = fit(setup, accelerator, checkpoints, log, state)
+        result = fit(setup, accelerator, checkpoints=checkpoints, log=log, state=state)
         log.close()
         if accelerator.is_main_process:
-            facts = training_facts(setup, accelerator, log, result, seconds=time.monotonic() - started)
-            paths = write_files(options, setup, accelerator, log, result, facts)
+            facts = training_facts(setup, accelerator, log=log, result=result, seconds=time.monotonic() - started)
+            paths = write_files(options, setup, accelerator, log=log, result=result, facts=facts)
             print(format_rows([*facts, *written_rows(paths)]))
         accelerator.end_training()
 
@@ -232,13 +232,12 @@ def _add_model_options(option: Callable[..., None]) -> None:
 
 
 def _add_task_options(option: Callable[..., None]) -> None:
-    option("--direction", choices=("repair", "degrade"), default="repair", help="repair: turn bad text into good text; "
+    option("--direction", choices=DIRECTIONS, default="repair", help="repair: turn bad text into good text; "
            "degrade: write errors into good text, for data_prep.py")  # fmt: skip
-    option("--train_target_format", choices=("good_only", "structured", "edits"), default="good_only", help="what the "
-           "model answers; good_only: the whole text; structured: JSON with errors and text; edits: JSON with the "
-           "edits only")  # fmt: skip
-    option("--prompt_style", choices=("auto", "plain", "chat"), default="auto", help="auto: chat if the tokenizer has "
-           "a chat template")  # fmt: skip
+    option("--train_target_format", choices=TARGET_FORMATS, default="good_only", help="what the model answers; "
+           "good_only: the whole text; structured: JSON of errors and text; edits: JSON of edits only")  # fmt: skip
+    option("--prompt_style", choices=("auto", *STYLES), default="auto", help="auto: chat if the tokenizer has a chat "
+           "template")  # fmt: skip
     option("--max_length", type=whole_number(16), metavar="N", help="maximum tokens of prompt and target together; "
            "longer pairs are split between blocks, or rejected, and never cut (default: "
            f"{MAX_LENGTH}, or {TINY_MAX_LENGTH} with --debug_tiny)")  # fmt: skip
@@ -280,7 +279,8 @@ def _add_run_options(option: Callable[..., None]) -> None:
     option("--save_every", type=whole_number(1), default=100, metavar="N", help="steps between checkpoints")
     option("--merge", type=Path, metavar="DIR", help="also write base model and adapter as one plain model; without "
            "data: merge the adapter in --save_dir")  # fmt: skip
-    option("--tensorboard", action="store_true", help="also log to DIR/tensorboard, to watch the training live")
+    option("--tensorboard", action="store_true", help="also log to the folder tensorboard in --save_dir, to watch "
+           "the training live")  # fmt: skip
     option("--threads", type=whole_number(1), metavar="N", help="CPU threads (default: torch decides)")
 
 
@@ -385,8 +385,6 @@ def read_training_pairs(options: Options) -> PairSelection:
 
 def choose_style(options: Options, tokenizer: Any) -> PromptStyle:
     """The prompt style of the adapter; UserError if it needs a chat template that the tokenizer does not have."""
-    from fixer.prompts import PromptStyle, has_chat_template
-
     name = options.prompt_style
     if name == "auto":
         name = "chat" if has_chat_template(tokenizer) else "plain"
@@ -498,6 +496,7 @@ def load_state(options: Options, checkpoints: Checkpoints, accelerator: Accelera
 def fit(
     setup: TrainingSetup,
     accelerator: Accelerator,
+    *,
     checkpoints: Checkpoints,
     log: MetricsLog,
     state: TrainingState | None,
@@ -509,8 +508,8 @@ def fit(
         setup.model,
         accelerator,
         setup.recipe,
-        setup.train,
-        setup.validation,
+        train=setup.train,
+        validation=setup.validation,
         pad_id=setup.tokenizer.pad_token_id,
         log=log,
         checkpoints=checkpoints,
@@ -528,7 +527,7 @@ def describe_checkpoint(folder: Path) -> str:
 
 
 def training_facts(
-    setup: TrainingSetup, accelerator: Accelerator, log: MetricsLog, result: TrainingResult, *, seconds: float
+    setup: TrainingSetup, accelerator: Accelerator, *, log: MetricsLog, result: TrainingResult, seconds: float
 ) -> list[tuple[str, str]]:
     """The lines about the run for the closing table, the model card and the manifest."""
     selection, steps, validations, best = setup.selection, log.steps(), log.validations(), log.best()
@@ -558,6 +557,7 @@ def write_files(
     options: Options,
     setup: TrainingSetup,
     accelerator: Accelerator,
+    *,
     log: MetricsLog,
     result: TrainingResult,
     facts: Sequence[tuple[str, str]],

@@ -208,10 +208,12 @@ def generate_continuous(model: Any, requests: Sequence[Any], stop: list[int]) ->
     """Continuous batching of transformers with its defaults."""
     from transformers import GenerationConfig
 
+    from fixer.loading import unwrap_base
+
     limit = max(request.limit for request in requests)
     config = GenerationConfig(max_new_tokens=limit, do_sample=False, eos_token_id=stop[0], pad_token_id=stop[0])
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    outputs = base.generate_batch([request.prompt for request in requests], generation_config=config)
+    prompts = [request.prompt for request in requests]
+    outputs = unwrap_base(model).generate_batch(prompts, generation_config=config)
     by_prompt = {tuple(output.prompt_ids): output.generated_tokens for output in outputs.values()}
     return [cut_at_end(list(by_prompt[tuple(request.prompt)]), request.limit, stop) for request in requests]
 

@@ -305,7 +305,16 @@ def train_ours(model: Any, examples: Sequence[Example], *, pad_id: int, steps: i
     began = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         checkpoints = Checkpoints(Path(folder), {})
-        trainer = Trainer(model, accelerator, recipe, examples, [], pad_id=pad_id, log=log, checkpoints=checkpoints)
+        trainer = Trainer(
+            model,
+            accelerator,
+            recipe,
+            train=examples,
+            validation=[],
+            pad_id=pad_id,
+            log=log,
+            checkpoints=checkpoints,
+        )
         trainer.run(None)
     rows = log.steps()
     losses, tokens = ([row[name] for row in rows] for name in ("loss", "tokens"))

@@ -1,1 +1,1 @@
-"""The model's side of stages 2 and 3: loading, encoding, loss, training, generation."""
+"""Models: loading in 4 bits, prompts, examples, loss, training, generation and the guard."""

@@ -111,7 +111,7 @@ class MetricsLog:
         """The row with the lowest validation loss, the first of several."""
         return min(self.validations(), key=lambda row: float(row["validation_loss"]), default=None)
 
-    def evaluations_since_best(self) -> int:
+    def validations_since_best(self) -> int:
         best = self.best()
         return sum(row["step"] > best["step"] for row in self.validations()) if best else 0
 
@@ -141,7 +141,7 @@ def write_adapter(
     """
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as name:
         partial = Path(name)
-        # Nothing was added to the vocabulary, so no embedding belongs to the adapter (and no hub is asked about it).
+        # No token was added, so the adapter has no embeddings; without this setting, peft would query the hub.
         model.save_pretrained(partial, state_dict=dict(weights), save_embedding_layers=False)
         _sort_lists(partial / "adapter_config.json")
         tokenizer.save_pretrained(partial)

@@ -31,7 +31,7 @@ _PARTS = ("weights", "optimizer", "best")
 _STATE, _HISTORY = "state.json", "history.jsonl"
 
 
-@dataclass
+@dataclass(frozen=True)
 class TrainingState:
     """A run after `step` optimizer steps.
 

@@ -54,7 +54,8 @@ class GeneratedAnswer(NamedTuple):
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are chosen: the most likely one at temperature 0, else a sample from the `top_p` most likely ones.
+    """How tokens are chosen: the most likely one at temperature 0; above 0, a sample from the most likely ones, whose
+    probabilities add up to `top_p`.
 
     `keep_bias` (nats) is added to the logit of the token that continues the source: a change is made only if its
     log-probability exceeds that of the source's token by this margin. It is GECToR's confidence bias (Omelianchuk et
@@ -128,6 +129,7 @@ class _Row:
 
     @property
     def pending(self) -> int:
+        """The last token, which the next forward pass reads."""
         return self.tokens[-1] if self.tokens else self.request.prompt[-1]
 
 
@@ -201,7 +203,13 @@ class Generator:
     def _new_row(self, index: int, request: GenerationRequest) -> _Row:
         texts = self._tokenizer.convert_ids_to_tokens(request.source)
         drafter = Drafter(request.source, texts, self._stop[0])
-        return _Row(index, request, drafter, self._draws(request), len(request.prompt) - 1)
+        return _Row(
+            index=index,
+            request=request,
+            drafter=drafter,
+            draws=self._draws(request),
+            cached=len(request.prompt) - 1,
+        )
 
     def _draws(self, request: GenerationRequest) -> list[float]:
         """A number in [0, 1) for each token of the answer, keyed by seed and prompt, independent of the batch."""
@@ -247,6 +255,7 @@ class Generator:
         return row.drafter.draft(min(self._drafts, row.request.limit - len(row.tokens) - 1))
 
     def _address(self, cache: RaggedCache, first: int, slots: Tensor, width: int) -> None:
+        """Set the rows and slots to which the next forward pass writes."""
         cache.rows = torch.arange(first, first + len(slots), device=self._device)
         cache.slots = slots.to(self._device)
         cache.width = width

@@ -136,37 +136,37 @@ def _line(prediction: Prediction) -> bytes:
     return orjson.dumps(prediction._asdict(), option=orjson.OPT_APPEND_NEWLINE)
 
 
-# Answers made elsewhere
+# Predictions of other tools
 
 
 def read_predictions(path: Path, pairs: Sequence[Pair], *, field: str = "prediction") -> tuple[list[str], int]:
-    """The answer to each pair from a JSONL, JSONL.gz or CSV file, and how many rows belong to no pair.
+    """The prediction for each pair from a JSONL, JSONL.gz or CSV file, and the number of rows that match no pair.
 
-    Rows are found by their `id`; where no row has one, they are as many as the pairs and in their order.
+    Rows are matched by their `id`. If no row has an id, there must be a row for each pair, in the same order.
     """
     read = read_csv_rows if path.name.lower().endswith(".csv") else read_rows
     numbered = read(path, hint="write one object with id and prediction on each line")
-    rows = [_answer(f"{path}:{number}", row, field) for number, row in numbered]
+    rows = [_id_and_text(f"{path}:{number}", row, field) for number, row in numbered]
     if not any(name for name, _ in rows):
         if len(rows) != len(pairs):
-            raise UserError(f"{path}: {len(rows)} answers without ids to {len(pairs)} pairs; give each row an id")
+            raise UserError(f"{path}: {len(rows)} predictions without ids for {len(pairs)} pairs; give each row an id")
         return [text for _, text in rows], 0
     by_id: dict[str, str] = {}
     for name, text in rows:
         if by_id.setdefault(name, text) != text:
-            raise UserError(f"{path}: two different answers to {name!r}; leave one in the file")
-    lacking = [pair.id for pair in pairs if pair.id not in by_id]
-    if lacking:
+            raise UserError(f"{path}: two different predictions for {name!r}; remove one of them")
+    missing = [pair.id for pair in pairs if pair.id not in by_id]
+    if missing:
         raise UserError(
-            f"{path}: no answer to {len(lacking)} of {len(pairs)} pairs, the first is {lacking[0]!r}; "
-            "--split and --limit choose the pairs"
+            f"{path}: no prediction for {len(missing)} of {len(pairs)} pairs, the first is {missing[0]!r}; "
+            "choose the pairs with --split and --limit"
         )
     return [by_id[pair.id] for pair in pairs], len(by_id.keys() - {pair.id for pair in pairs})
 
 
-def _answer(where: str, row: Any, field: str) -> tuple[str, str]:
+def _id_and_text(where: str, row: Any, field: str) -> tuple[str, str]:
     text = row.get(field) if isinstance(row, dict) else None
     if not isinstance(text, str):
-        known = ", ".join(map(str, row)) if isinstance(row, dict) else "no fields"
-        raise UserError(f'{where}: field "{field}" is missing; it has {known} (--prediction_field names another)')
+        fields = ", ".join(map(str, row)) if isinstance(row, dict) else "no fields"
+        raise UserError(f'{where}: field "{field}" is missing; it has {fields} (--prediction_field names another)')
     return str(row.get("id") or row.get("_id") or ""), text

@@ -20,7 +20,7 @@ from fixer.prompts import PromptStyle
 from fixer.windows import split_text
 
 MAX_LENGTH = 512
-"""Tokens of prompt and answer together where nothing else is known."""
+"""Most tokens of prompt and answer together, by default."""
 TOO_LONG = "too long"
 SORTED_TOGETHER = 32
 """Texts whose pieces are sorted by length together; if it were all texts, a long run would finish none for hours."""

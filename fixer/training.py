@@ -126,9 +126,9 @@ class Trainer:
         model: Any,
         accelerator: Accelerator,
         recipe: Recipe,
+        *,
         train: Sequence[Example],
         validation: Sequence[Example],
-        *,
         pad_id: int,
         log: MetricsLog,
         checkpoints: Checkpoints,
@@ -252,7 +252,7 @@ class Trainer:
 
     def _is_patience_exhausted(self) -> bool:
         """Whether as many validations as `patience` allows were worse than the best one before them."""
-        return 0 < self._recipe.patience <= self._log.evaluations_since_best()
+        return 0 < self._recipe.patience <= self._log.validations_since_best()
 
     def _step_examples(self, step: int) -> list[Example]:
         """The examples of a step (from 1): the next ones in the order of its epoch; the last step of an epoch may have

@@ -28,7 +28,7 @@ def tokenizer() -> Any:
 
 
 def pair_of(bad: str, good: str) -> Pair:
-    return Pair("p", "", "markdown", bad, good, align_spans(bad, good))
+    return Pair(id="p", context="", format="markdown", bad=bad, good=good, spans=align_spans(bad, good))
 
 
 def encode(tokenizer: Any, bad: str, good: str, style: PromptStyle | None = None, *, span_weight: float = 1) -> Example:

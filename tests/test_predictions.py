@@ -15,7 +15,9 @@ from fixer.predictions import Prediction, PredictionStore, read_predictions
 pytestmark = pytest.mark.fixer
 
 SIGNATURE = {"model": "lora_out", "seed": 42}
-PREDICTIONS = [Prediction(f"a.md:{at}", "raw\r\n", "text", "empty", "empty", at, 1, 1) for at in range(4)]
+PREDICTIONS = [
+    Prediction(f"a.md:{at}", "raw\r\n", "text", problem="empty", guard="empty", tokens=at, refused=1) for at in range(4)
+]
 
 
 def test_stored_predictions_are_loaded_again(tmp_path: Path) -> None:
@@ -96,7 +98,7 @@ def test_a_second_run_that_writes_at_the_same_time_is_refused(tmp_path: Path) ->
     assert list(first.load()[0].values()) == PREDICTIONS[:2]
 
 
-PAIRS = [Pair(name, "", "text", "bad", "good", ()) for name in ("a", "b")]
+PAIRS = [Pair(id=name, context="", format="text", bad="bad", good="good", spans=()) for name in ("a", "b")]
 
 
 def write_rows(path: Path, *rows: object) -> Path:
@@ -127,9 +129,9 @@ def test_predictions_without_ids_are_matched_by_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([{"prediction": "A"}], "1 answers without ids to 2 pairs"),
-        ([{"id": "a", "prediction": "A"}], "no answer to 1 of 2 pairs, the first is 'b'"),
-        ([{"id": "a", "prediction": "A"}, {"id": "a", "prediction": "B"}], "two different answers to 'a'"),
+        ([{"prediction": "A"}], "1 predictions without ids for 2 pairs"),
+        ([{"id": "a", "prediction": "A"}], "no prediction for 1 of 2 pairs, the first is 'b'"),
+        ([{"id": "a", "prediction": "A"}, {"id": "a", "prediction": "B"}], "two different predictions for 'a'"),
         ([{"id": "a", "text": "A"}], r':1: field "prediction" is missing; it has id, text \(--prediction_field'),
         ([[1]], ":1: field"),
     ],

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.fixer
 
 
 def pair_of(bad: str, good: str) -> Pair:
-    return Pair("p", "Guide > Install", "markdown", bad, good, align_spans(bad, good))
+    spans = align_spans(bad, good)
+    return Pair(id="p", context="Guide > Install", format="markdown", bad=bad, good=good, spans=spans)
 
 
 @pytest.mark.parametrize("target_format", TARGET_FORMATS)

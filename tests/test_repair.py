@@ -60,7 +60,9 @@ def repair_texts(
     config = SimpleNamespace(max_position_embeddings=positions)
     config.get_text_config = lambda: config
     repairer = Repairer(SimpleNamespace(config=config), Letters(), PromptStyle("plain", target), **options)
-    pairs = (Pair(str(at), "", "markdown", text, text, ()) for at, text in enumerate(texts))
+    pairs = (
+        Pair(id=str(at), context="", format="markdown", bad=text, good=text, spans=()) for at, text in enumerate(texts)
+    )
     by_id = {prediction.id: prediction for prediction in repairer(pairs)}
     return [by_id[str(at)] for at in range(len(texts))]
 
@@ -74,7 +76,7 @@ LONG = "".join(f"## Part {at}\n\nHere is teh text of it, and more.\n\n```sh\nrun
 
 def test_a_repair_becomes_the_prediction(monkeypatch: pytest.MonkeyPatch) -> None:
     (prediction,) = repair_texts(monkeypatch, fix_teh, "Read teh docs.\n")
-    assert prediction == Prediction("0", "Read the docs.\n", "Read the docs.\n", "", "", 15, 1, 0)
+    assert prediction == Prediction("0", "Read the docs.\n", "Read the docs.\n", tokens=15)
 
 
 @pytest.mark.parametrize("text", ["a b\n\n", "\n\n  a b \n", "\r\n\ta b\r\n", "a b", "\n", "", " \n \n"])

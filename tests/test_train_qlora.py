@@ -28,6 +28,7 @@ from degraders.dataset.selection import select_pairs  # noqa: E402
 from degraders.files import sha256_file  # noqa: E402
 from fixer import loading  # noqa: E402
 from fixer.prompts import PromptStyle  # noqa: E402
+from fixer.training import OPTIMIZERS, SCHEDULES  # noqa: E402
 
 pytestmark = pytest.mark.fixer
 
@@ -83,6 +84,11 @@ def test_the_environment_sets_the_base_model() -> None:
     environment = os.environ | {"BASE_MODEL": "some/model"}
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.stdout.strip() == "some/model"
+
+
+def test_the_command_line_offers_what_a_recipe_accepts() -> None:
+    choices = {action.dest: action.choices for action in train_qlora.build_parser()._actions}
+    assert (choices["schedule"], choices["optimizer"]) == (SCHEDULES, OPTIMIZERS)
 
 
 @pytest.mark.parametrize(
@@ -464,7 +470,9 @@ def test_ctrl_c_reports_the_last_checkpoint(pairs: Path, tmp_path: Path, capsys:
 def test_data_without_splits_is_divided_between_documents() -> None:
     from degraders.dataset.pairs import Pair
 
-    pairs = [Pair(f"{n}", "", "text", "a", "b", (), group=f"doc{n % 7}") for n in range(70)]
+    pairs = [
+        Pair(id=f"{n}", context="", format="text", bad="a", good="b", spans=(), group=f"doc{n % 7}") for n in range(70)
+    ]
     selection = select_pairs(pairs, seed=1, share=0.2, limit=None, validation_limit=None)
     held_out = {pair.group for pair in selection.validation}
     assert held_out and held_out.isdisjoint(pair.group for pair in selection.train)

@@ -38,7 +38,10 @@ def quantised(*, dropout: float = 0.0, seed: int = 1, **settings: Any) -> Any:
 
 
 def encoded_pairs() -> list[Example]:
-    pairs = [Pair(str(n), "", "markdown", bad, good, align_spans(bad, good)) for n, (bad, good) in enumerate(PAIRS)]
+    pairs = [
+        Pair(id=str(n), context="", format="markdown", bad=bad, good=good, spans=align_spans(bad, good))
+        for n, (bad, good) in enumerate(PAIRS)
+    ]
     encoded, rejected = encode_pairs(pairs, PromptStyle(), loading.tiny_tokenizer(), max_length=512, span_weight=3)
     assert not rejected
     return encoded

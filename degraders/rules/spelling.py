@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from functools import cache
 from itertools import accumulate, compress, count, islice
 
-from degraders.draw import Draw
+from degraders.draw import Draw, ticket
 from degraders.edits import Edit
 from degraders.lexicon import mapping, match_case, tags, word_set
 from degraders.registry import Fault, Place, degrader, words
@@ -26,6 +26,8 @@ _DICTIONARY = frozenset(
 """Words that a typo must not produce. A word of this set is no name, even with a capital."""
 _SHORT_WORDS = word_set("short_words")
 """Further short words that a typo must not produce."""
+_OFFENSIVE_WORDS = word_set("offensive_words")
+"""Digests of offensive words that a typo must not produce."""
 
 # Typos
 
@@ -193,7 +195,7 @@ def _misspell(text: str, unit: Unit, draw: Draw) -> str | None:
     for _ in range(8):
         make_typo = draw.weighted_choice(_TYPOS, _TYPO_WEIGHTS)
         bad = make_typo(good, draw.weighted_choice(range(len(good)), weights), draw)
-        if bad and _is_clear_typo(bad, good, unit):
+        if bad and _is_clear_typo(bad, good, unit) and ticket(bad).hex() not in _OFFENSIVE_WORDS:
             return bad
     return None
 

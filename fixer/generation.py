@@ -7,7 +7,6 @@ cropped: the slots of a rejected draft are overwritten before any query can atte
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache
 
+from degraders.draw import ticket
 from degraders.errors import UserError
 from fixer.drafting import Drafter
 from fixer.loading import unwrap_base
@@ -215,8 +215,8 @@ class Generator:
         """A number in [0, 1) for each token of the answer, keyed by seed and prompt, independent of the batch."""
         if not self._sampling.temperature:
             return []
-        key = hashlib.blake2b(repr((self._sampling.seed, request.seed, request.prompt)).encode(), digest_size=7)
-        random = torch.Generator().manual_seed(int.from_bytes(key.digest(), "big"))
+        key = ticket(self._sampling.seed, request.seed, *request.prompt, size=7)
+        random = torch.Generator().manual_seed(int.from_bytes(key, "big"))
         draws: list[float] = torch.rand(request.limit, generator=random, dtype=torch.float64).tolist()
         return draws
 

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Any
 
 import torch
@@ -25,6 +24,7 @@ from accelerate.utils import DistributedType
 from torch import Tensor
 from tqdm import tqdm
 
+from degraders.draw import ticket
 from degraders.errors import UserError
 from fixer.artefacts import MetricsLog
 from fixer.batching import Batch, step_batches
@@ -111,7 +111,7 @@ class TrainingResult:
 
 def epoch_order(count: int, seed: int, epoch: int) -> list[int]:
     """The order of `count` examples in an epoch, the same on every machine."""
-    return sorted(range(count), key=lambda place: blake2b(f"{seed} {epoch} {place}".encode(), digest_size=8).digest())
+    return sorted(range(count), key=lambda place: ticket(seed, epoch, place))
 
 
 def total_weight(examples: Sequence[Example]) -> float:
@@ -323,7 +323,7 @@ def _optimizer(model: torch.nn.Module, recipe: Recipe, accelerator: Accelerator)
 
 def _seed_step(seed: int, step: int, rank: int) -> None:
     """Seed torch's random numbers, which dropout uses, for one step of one process."""
-    torch.manual_seed(int.from_bytes(blake2b(f"{seed} {step} {rank}".encode(), digest_size=7).digest(), "big"))
+    torch.manual_seed(int.from_bytes(ticket(seed, step, rank, size=7), "big"))
 
 
 def _on_device(batch: Batch, device: torch.device) -> Batch:

@@ -30,7 +30,7 @@ directives and roles in reST, MyST, MDX, mkdocs and templates."""
 # The letter comes before the look-behind, so that the search skips all other characters at once.
 WORD = re.compile(r"([A-Za-z](?<![\w-].)[A-Za-z]*+(?:['’][A-Za-z]++)?+\b)")
 _WHITE = frozenset({" ", "\n", "\r\n", "  ", " \n", "\t"})
-_STOP_WORDS = word_set("stop_words", "usual")
+_STOP_WORDS = word_set("stop_words")
 
 
 class Region(NamedTuple):

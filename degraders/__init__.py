@@ -1,3 +1,3 @@
 """Realistic, labelled errors for good documentation."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -46,7 +46,7 @@ def scan(builder: Builder) -> None:
     """Report the regions and the prose of the builder's reStructuredText."""
     scanner = _Scanner(builder)
     while scanner.at < scanner.count:
-        scanner.blocks(0)
+        scanner.scan_blocks(0)
 
 
 class _Scanner(Blocks):
@@ -101,13 +101,13 @@ class _Scanner(Blocks):
         start, self.end = self.starts[self.at], self.ends[last - 1]
         self.at = last
         self.builder.protect(start, self.end, protected)
-        self.region(kind, start, self.end, info=info)
+        self.add_region(kind, start, self.end, info=info)
 
     def _container(self, start: int, after: int, base: int, *, kind: str, info: str) -> None:
         """A block whose content begins at the position `after` of the current line."""
         self.end = max(self.end, after)
-        inner = self.enter(after, base)
-        self.region(kind, start, self.end, inner, info=info)
+        inner = self.scan_content(after, base)
+        self.add_region(kind, start, self.end, inner, info=info)
 
     def _head(self, match: re.Match[str], base: int) -> int:
         """The line after the arguments of a directive. The options are protected, and their lines count as blank."""
@@ -126,7 +126,7 @@ class _Scanner(Blocks):
     def _is_option(self, i: int) -> bool:
         if self.text[self.starts[i]] != ":":
             return False
-        match = self.marker(i)
+        match = self.match_markup(i)
         return bool(match and match.lastgroup == "field")
 
     def _admonition(self, match: re.Match[str], base: int, name: str) -> None:
@@ -152,12 +152,12 @@ class _Scanner(Blocks):
         self.at = below
         running = self.body
         self.body = running and name != "list-table"
-        inner = self._protect_inside(base) if name == "csv-table" else self.inside(base)
+        inner = self._protect_indented(base) if name == "csv-table" else self.scan_indented(base)
         self.body = running
         kind = "table" if name in ("list-table", "csv-table") else "directive"
-        self.region(kind, start, self.end, inner, info=name)
+        self.add_region(kind, start, self.end, inner, info=name)
 
-    def _protect_inside(self, base: int) -> tuple[int, int]:
+    def _protect_indented(self, base: int) -> tuple[int, int]:
         first, last = self.next_line(self.at), self.end_of_indented(self.at, base)
         if last <= first:
             return self.end, self.end
@@ -170,8 +170,8 @@ class _Scanner(Blocks):
         after = self._head(match, base)
         self.builder.protect(start, self.ends[after - 1], "directive")
         self.at = after
-        inner = self.inside(base)
-        self.region("directive", start, self.end, inner, info=name)
+        inner = self.scan_indented(base)
+        self.add_region("directive", start, self.end, inner, info=name)
 
     def _image(self, match: re.Match[str], base: int, name: str) -> None:
         """An image; its alternative text is its inner part."""
@@ -180,7 +180,7 @@ class _Scanner(Blocks):
         alt = _ALT.search(self.text, start, self.end)
         self.at = last
         self.builder.protect(start, self.end, "directive")
-        self.region("image", start, self.end, alt.span(1) if alt else (self.end, self.end), info=name)
+        self.add_region("image", start, self.end, alt.span(1) if alt else (self.end, self.end), info=name)
 
     def _foreign(self, match: re.Match[str], base: int, name: str) -> None:
         """Mathematics or raw HTML."""
@@ -190,7 +190,7 @@ class _Scanner(Blocks):
         self.builder.protect(start, match.end(), "directive")
         self.builder.protect(match.end(), end, kind)
         self.at, self.end = last, end
-        self.region(f"{kind}_block", start, end, (match.end(), end), info=name)
+        self.add_region(f"{kind}_block", start, end, (match.end(), end), info=name)
 
     def _code_directive(self, match: re.Match[str], base: int, name: str) -> None:
         i, start = self.at, match.start()
@@ -206,4 +206,4 @@ class _Scanner(Blocks):
         self.builder.protect(start, self.begins[i + 1], "fence")
         self.builder.protect(self.begins[i + 1], self.begins[options], "directive")
         self.builder.protect(self.begins[options], self.begins[first], "fence")
-        self.literal(start, first, last, "`" + language)
+        self.add_code_block(start, first, last, "`" + language)

@@ -66,7 +66,7 @@ class Blocks(Lines):
             "adornment": self._adornment,
         }
 
-    def blocks(self, base: int) -> None:
+    def scan_blocks(self, base: int) -> None:
         """Scan blocks up to a line that is indented less than `base` columns."""
         while self.at < self.count:
             indent = self.indents[self.at]
@@ -81,7 +81,7 @@ class Blocks(Lines):
             else:
                 self._block(base)
 
-    def inside(self, base: int) -> tuple[int, int]:
+    def scan_indented(self, base: int) -> tuple[int, int]:
         """Scan all blocks that are indented more than `base` columns, and return their range."""
         first = self.next_line(self.at)
         start = self.starts[first] if self.indents[first] > base else self.end
@@ -93,11 +93,11 @@ class Blocks(Lines):
             elif indent <= base:
                 break
             else:
-                self.blocks(indent)
+                self.scan_blocks(indent)
         self.depth -= 1
         return start, self.end
 
-    def enter(self, position: int, base: int) -> tuple[int, int]:
+    def scan_content(self, position: int, base: int) -> tuple[int, int]:
         """Scan the content of a marker that ends at a position: the rest of its line, and the indented lines below."""
         i = self.at
         position = self.skip_space(position)
@@ -107,18 +107,20 @@ class Blocks(Lines):
             below = self.next_line(i + 1)
             self.starts[i] = position
             self.indents[i] = max(self.indents[below], base + 1)
-        return self.inside(base)
+        return self.scan_indented(base)
 
-    def marker(self, i: int) -> re.Match[str] | None:
+    def match_markup(self, i: int) -> re.Match[str] | None:
         """The markup at the start of a line, or None for plain text."""
         return _BLOCK.match(self.text, self.starts[i], self.ends[i])
 
     def _block(self, base: int) -> None:
-        match = self.marker(self.at)
+        match = self.match_markup(self.at)
         if not match or not self.handlers[match.lastgroup or ""](match, base):
             self._text(base)
 
-    def region(self, kind: str, start: int, end: int, inner: tuple[int, int] | None = None, *, info: str = "") -> None:
+    def add_region(
+        self, kind: str, start: int, end: int, inner: tuple[int, int] | None = None, *, info: str = ""
+    ) -> None:
         """Add a region; outside all blocks it is one of the outermost blocks."""
         region = self.builder.add_region(kind, start, end, inner, info=info, depth=self.depth)
         if not self.depth:
@@ -127,9 +129,9 @@ class Blocks(Lines):
     def _quote(self, indent: int) -> None:
         start = self.starts[self.at]
         self.depth += 1
-        self.blocks(indent)
+        self.scan_blocks(indent)
         self.depth -= 1
-        self.region("quote", start, self.end)
+        self.add_region("quote", start, self.end)
 
     def _flat(self, base: int) -> None:
         start = self.starts[self.at]
@@ -160,7 +162,7 @@ class Blocks(Lines):
 
     def _paragraph(self, start: int, end: int) -> None:
         self.end = end
-        self.region("paragraph", start, end)
+        self.add_region("paragraph", start, end)
         self.inline.scan(start, end, body=self.body)
 
     def _underlines(self, i: int, width: int) -> bool:
@@ -177,7 +179,7 @@ class Blocks(Lines):
         inner = self.starts[title], self.ends[title]
         self.inline.scan(*inner, body=False)
         self.at, self.end = last + 1, self.ends[last]
-        self.region("heading", self.starts[first], self.end, inner, info=str(self.styles.index(style) + 1))
+        self.add_region("heading", self.starts[first], self.end, inner, info=str(self.styles.index(style) + 1))
 
     def _adornment(self, match: re.Match[str], base: int) -> bool:
         """A line of punctuation: the overline of a title, or a rule between paragraphs."""
@@ -189,7 +191,7 @@ class Blocks(Lines):
         if len(match[0]) < 4 or self.indents[i + 1] >= 0:
             return False
         self.at, self.end = i + 1, match.end()
-        self.region("rule", match.start(), match.end())
+        self.add_region("rule", match.start(), match.end())
         return True
 
     def _definitions(self, base: int) -> None:
@@ -198,15 +200,15 @@ class Blocks(Lines):
         while True:
             i = self.at
             term = self.starts[i], self.ends[i]
-            self.region("term", *term)
+            self.add_region("term", *term)
             self.inline.scan(*term, body=False)
             self.at = i + 1
-            self.region("description", *self.inside(base))
+            self.add_region("description", *self.scan_indented(base))
             i = self.at = self.next_line(self.at)
-            if self.indents[i] != base or self.indents[i + 1] <= base or self.marker(i):
+            if self.indents[i] != base or self.indents[i + 1] <= base or self.match_markup(i):
                 break
         self.depth -= 1
-        self.region("definition_list", start, self.end)
+        self.add_region("definition_list", start, self.end)
 
     # Lists
 
@@ -226,7 +228,7 @@ class Blocks(Lines):
             self._item(following, base, inner, exact=bool(info))
             following = self._following(kind, style, base)
         self.depth -= 1
-        self.region(outer, start, self.end, info=info)
+        self.add_region(outer, start, self.end, info=info)
         return True
 
     def _item(self, match: re.Match[str], base: int, kind: str, *, exact: bool) -> None:
@@ -238,18 +240,18 @@ class Blocks(Lines):
             column = self.column_of(i, position)
             self.starts[i], self.indents[i] = position, column
             self.depth += 1
-            self.blocks(column)
+            self.scan_blocks(column)
             self.depth -= 1
             inner = position, self.end
         else:
-            inner = self.enter(position, base)
-        self.region(kind, match.start(), self.end, inner)
+            inner = self.scan_content(position, base)
+        self.add_region(kind, match.start(), self.end, inner)
 
     def _following(self, kind: str, style: str, base: int) -> re.Match[str] | None:
         i = self.at = self.next_line(self.at)
         if i >= self.count or self.indents[i] != base:
             return None
-        match = self.marker(i)
+        match = self.match_markup(i)
         if not match or match.lastgroup != kind or _style(match) != style:
             return None
         return match if self._is_list(match, base) else None
@@ -261,7 +263,7 @@ class Blocks(Lines):
             return self.indents[self.next_line(i + 1)] > base
         if match.lastgroup != "number" or self.indents[i + 1] != base:
             return True
-        below = self.marker(i + 1)
+        below = self.match_markup(i + 1)
         return bool(below and below.lastgroup == "number")
 
     def _line_block(self, match: re.Match[str], base: int) -> bool:
@@ -274,10 +276,10 @@ class Blocks(Lines):
             self.inline.scan(min(start, self.end), self.end, body=False)
             self.at += 1
         self.end = self.ends[self.at - 1]
-        self.region("line_block", match.start(), self.end)
+        self.add_region("line_block", match.start(), self.end)
         return True
 
-    # Literal blocks
+    # Code blocks
 
     def _paragraph_with_literal(self, start: int, end: int, base: int) -> None:
         """A paragraph that ends in `::`, and the literal block below; in `text::` the first colon is text."""
@@ -286,12 +288,12 @@ class Blocks(Lines):
         self.builder.protect(text_end, end, "fence")
         self.end = end
         if not alone:
-            self.region("paragraph", start, end)
+            self.add_region("paragraph", start, end)
             self.inline.scan(start, text_end, body=self.body)
         first = self.next_line(self.at)
         last = self._literal_end(first, base)
         if last > first:
-            self.literal(start if alone else None, first, last, "")
+            self.add_code_block(start if alone else None, first, last, "")
 
     def _literal_end(self, first: int, base: int) -> int:
         """The line after a literal block, which is indented or quoted by the same character on each line."""
@@ -306,8 +308,8 @@ class Blocks(Lines):
                 last += 1
         return last
 
-    def literal(self, opening: int | None, first: int, last: int, info: str) -> None:
-        """A code block of the lines [first, last); `opening` is the start of its markup, if it has any."""
+    def add_code_block(self, opening: int | None, first: int, last: int, info: str) -> None:
+        """Add a code block of the lines [first, last); `opening` is the start of its markup, if it has any."""
         common = min(indent for indent in self.indents[first:last] if indent >= 0)
         end = self.ends[last - 1]
         code_ranges = self.builder.code_ranges
@@ -317,13 +319,13 @@ class Blocks(Lines):
         inner = self.at_column(first, common)
         self.builder.protect(max(self.begins[first], opening or 0), end, "code")
         self.at, self.end = last, end
-        self.region("code_block", inner if opening is None else opening, end, (inner, end), info=info)
+        self.add_region("code_block", inner if opening is None else opening, end, (inner, end), info=info)
 
     def _doctest(self, match: re.Match[str], base: int) -> bool:
         i = last = self.at
         while self.indents[last] >= base:
             last += 1
-        self.literal(match.start(), i, last, "`pycon")
+        self.add_code_block(match.start(), i, last, "`pycon")
         return True
 
     # Tables
@@ -352,7 +354,7 @@ class Blocks(Lines):
         lines = [(self.at_column(i, base), self.ends[i]) for i in range(self.at, last)]
         self.at, self.end = last, self.ends[last - 1]
         fill(lines, self.depth + 1)
-        self.region("table", start, self.end)
+        self.add_region("table", start, self.end)
         return True
 
 

@@ -411,13 +411,13 @@ def write_companions(
 
     from degraders import files
     from degraders.dataset.preview import render_preview
-    from degraders.dataset.report import build_manifest
+    from degraders.dataset.report import dataset_manifest
     from degraders.dataset.writer import companion_path
 
     if options.preview:
         title, facts = f"Preview of {options.output.name}", report.preview_facts(sample)
         files.write_text(options.preview, render_preview(sample.records(), title=title, facts=facts))
-    content = build_manifest(
+    content = dataset_manifest(
         report,
         assignment=assignment,
         settings=settings,

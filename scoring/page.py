@@ -19,7 +19,7 @@ from degraders.taxonomy import RECOVERABILITY
 from scoring.figures import Breakdown
 from scoring.metrics import UNLABELLED, format_harms
 from scoring.repairs import EXTRA, HARM, MISSED, REPAIRED, WRONG, Annotation, annotate_prediction
-from scoring.results import COPY, LEADING, LOWER_IS_BETTER, MODEL, Example, Results, figure_rows, format_figure
+from scoring.results import COPY, LEADING, LOWER_IS_BETTER, MODEL, Results, ScoredExample, figure_rows, format_figure
 
 WORST, BEST = 24, 12
 """How many of the worst and of the best examples the page has; in addition a quarter as many of each family."""
@@ -87,7 +87,7 @@ def render_report(
 # The selection of examples
 
 
-def select_examples(examples: Sequence[Example]) -> list[Example]:
+def select_examples(examples: Sequence[ScoredExample]) -> list[ScoredExample]:
     """The worst and the best examples, of all and of each family, harm first and the best last."""
     order = sorted(range(len(examples)), key=lambda number: (_sort_key(examples[number]), number))
     selected = {*order[:WORST], *order[-BEST:]}
@@ -100,7 +100,7 @@ def select_examples(examples: Sequence[Example]) -> list[Example]:
     return [examples[number] for number in order if number in selected]
 
 
-def _sort_key(example: Example) -> tuple[float, ...]:
+def _sort_key(example: ScoredExample) -> tuple[float, ...]:
     """The key that sorts the worst example first: harm, broken answers, distance, wrong changes, missed errors."""
     values = example.scores.values
     return (
@@ -114,11 +114,11 @@ def _sort_key(example: Example) -> tuple[float, ...]:
     )
 
 
-def _families(example: Example) -> list[str]:
+def _families(example: ScoredExample) -> list[str]:
     return sorted({span.family or UNLABELLED for span in example.pair.spans})
 
 
-def _states(example: Example) -> list[str]:
+def _states(example: ScoredExample) -> list[str]:
     values, prediction = example.scores.values, example.prediction
     holds = {
         "harm": values["harm"] > 0,
@@ -272,7 +272,7 @@ class _Mark(NamedTuple):
     other: str
 
 
-def _card(number: int, example: Example) -> str:
+def _card(number: int, example: ScoredExample) -> str:
     pair, prediction = example.pair, example.prediction
     annotations = annotate_prediction(pair, prediction.text)
     of_spans = [item for item in annotations if item.span >= 0]
@@ -363,7 +363,7 @@ def _shorten(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:40]} … {text[-18:]}"
 
 
-def _card_head(example: Example) -> str:
+def _card_head(example: ScoredExample) -> str:
     pair, values = example.pair, example.scores.values
     heading = pages.render_trail(pair.context) or escape(pair.id)
     repairs = f"{values['tp']:.0f} of {len(pair.spans)} errors repaired" if pair.spans else "nothing to repair"
@@ -380,7 +380,7 @@ def _card_head(example: Example) -> str:
     )
 
 
-def _badges(example: Example) -> str:
+def _badges(example: ScoredExample) -> str:
     values, prediction = example.scores.values, example.prediction
     badges = [
         *([("harm", f"harm: {format_harms(example.scores.harms)}")] if example.scores.harms else []),
@@ -392,7 +392,7 @@ def _badges(example: Example) -> str:
     return "".join(f'<span class="badge {kind}">{escape(text)}</span>' for kind, text in badges)
 
 
-def _refused_answer(example: Example) -> str:
+def _refused_answer(example: ScoredExample) -> str:
     """The answer of the model, if the guard replaced it by the input."""
     pair, prediction = example.pair, example.prediction
     if prediction.raw == prediction.text:
@@ -403,7 +403,7 @@ def _refused_answer(example: Example) -> str:
     return _details(title, f'<div class="text" dir="auto">{content}</div>') + "\n"
 
 
-def _error_list(example: Example) -> str:
+def _error_list(example: ScoredExample) -> str:
     pairs = zip(example.pair.spans, example.scores.spans, strict=True)
     items = "\n".join(_error_item(number, span, scored.outcome) for number, (span, scored) in enumerate(pairs, 1))
     return f'<ol class="errors">\n{items}\n</ol>' if items else ""

@@ -66,7 +66,7 @@ Progress = Callable[[Iterable[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class ScoredExample:
     """A pair and its prediction, with the scores of the prediction, of the same without the guard, and of the input."""
 
     pair: Pair
@@ -85,7 +85,7 @@ class Results:
     refuse, which is its cost.
     """
 
-    examples: Sequence[Example]
+    examples: Sequence[ScoredExample]
     seed: int
     guarded: bool
     refused_good_texts: int = 0
@@ -129,7 +129,7 @@ class Results:
     @cached_property
     def categories(self) -> dict[str, tuple[int, dict[str, dict[str, Figure]]]]:
         """For each category of pairs, if the data has any: the number of pairs, and the figures by system and name."""
-        groups: defaultdict[str, list[Example]] = defaultdict(list)
+        groups: defaultdict[str, list[ScoredExample]] = defaultdict(list)
         for example in self.examples:
             groups[example.pair.category].append(example)
         groups.pop("", None)
@@ -181,9 +181,9 @@ def assess_predictions(
     return Results(examples, seed, guarded, refused_good_texts)
 
 
-def _assess_example(pair: Pair, prediction: Prediction) -> Example:
+def _assess_example(pair: Pair, prediction: Prediction) -> ScoredExample:
     scores = {text: assess_prediction(pair, text) for text in {pair.bad, prediction.text, prediction.raw}}
-    return Example(
+    return ScoredExample(
         pair,
         prediction,
         scores=scores[prediction.text],
@@ -212,14 +212,14 @@ def examples_csv(results: Results) -> str:
     return out.getvalue()
 
 
-def _text_cells(example: Example) -> list[str]:
+def _text_cells(example: ScoredExample) -> list[str]:
     pair, prediction = example.pair, example.prediction
     raw = prediction.raw if prediction.raw != prediction.text else ""
     labels = ", ".join(pair.labels)
     return [pair.id, pair.split, pair.category, pair.format, labels, pair.bad, pair.good, prediction.text, raw]
 
 
-def _flag_cells(example: Example) -> list[str | int]:
+def _flag_cells(example: ScoredExample) -> list[str | int]:
     prediction, harms = example.prediction, format_harms(example.scores.harms)
     identity = int(example.pair.identity)
     return [identity, prediction.problem, prediction.guard, harms, prediction.tokens, prediction.chunks]

@@ -12,12 +12,13 @@ from typing import Any
 
 import orjson
 
-from degraders import __version__, manifest
+from degraders import __version__
 from degraders.dataset.pipeline import ACCEPTED, PipelineSettings, RecordBatch, SurveyedDocument
 from degraders.dataset.sources import Reason, Skip
 from degraders.dataset.splits import SPLITS, SplitAssignment
 from degraders.errors import UserError
 from degraders.files import sha256_file
+from degraders.manifest import build_manifest
 
 _MAX_EXAMPLES = 50
 _EXAMPLES_IN_TABLE = 5
@@ -103,7 +104,7 @@ class PreviewSample:
         return [orjson.loads(line) for _, _, line in sorted(self.heap, key=lambda item: item[1])]
 
 
-def build_manifest(
+def dataset_manifest(
     report: Report,
     *,
     assignment: SplitAssignment,
@@ -141,7 +142,7 @@ def build_manifest(
         "duplicates": {"exact": assignment.exact, "near": assignment.near},
         "seconds": round(seconds, 2),
     }
-    return manifest.build_manifest("data_prep.py", content, packages=_PACKAGES)
+    return build_manifest("data_prep.py", content, packages=_PACKAGES)
 
 
 def summary_rows(

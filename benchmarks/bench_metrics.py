@@ -154,7 +154,8 @@ def score_all(function: Score, answered: AnsweredPairs, scores: list[float]) -> 
 
 
 def our_bleu(prediction: str, good: str) -> float:
-    prediction_codes, good_codes = overlap.encode_tokens(overlap.tokenize_13a(prediction), overlap.tokenize_13a(good))
+    tokens = (overlap.tokenize_13a(text.rstrip()) for text in (prediction, good))
+    prediction_codes, good_codes = overlap.encode_tokens(*tokens)
     return overlap.bleu(overlap.shared_ngrams(prediction_codes, good_codes, overlap.WORD_ORDER))
 
 

@@ -104,7 +104,7 @@ def assess_prediction(pair: Pair, prediction: str) -> ExampleScores:
 
 
 def _overlap_metrics(pair: Pair, prediction: str) -> dict[str, float]:
-    bad, new, good = (overlap.tokenize_13a(text) for text in (pair.bad, prediction, pair.good))
+    bad, new, good = (overlap.tokenize_13a(text.rstrip()) for text in (pair.bad, prediction, pair.good))
     bad_codes, new_codes, good_codes = overlap.encode_tokens(bad, new, good)
     counts = overlap.shared_ngrams(new_codes, good_codes, overlap.WORD_ORDER)
     return {
@@ -112,7 +112,7 @@ def _overlap_metrics(pair: Pair, prediction: str) -> dict[str, float]:
         "bleu": overlap.bleu(counts),
         "ter": overlap.ter(prediction, pair.good),
         "rouge_l": overlap.rouge_l(prediction, pair.good),
-        "sari": overlap.sari(bad, new, [good]),
+        "sari": overlap.sari(pair.bad, prediction, [pair.good]),
         "gleu": overlap.gleu(bad_codes, new_codes, good_codes, counts),
     }
 

@@ -37,7 +37,7 @@ _ENTITIES = (("&quot;", '"'), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"))
 
 def tokenize_13a(text: str) -> list[str]:
     """The tokens of a text by the rules of mteval-v13a, which sacrebleu calls `13a`."""
-    text = text.rstrip().replace("<skipped>", "").replace("-\n", "")
+    text = text.replace("<skipped>", "").replace("-\n", "")
     if "&" in text:
         for entity, char in _ENTITIES:
             text = text.replace(entity, char)
@@ -158,14 +158,16 @@ def gleu(source: str, prediction: str, reference: str, counts: Sequence[NgramCou
     return math.exp(min(0.0, 1 - (len(reference) or 1) / (len(prediction) or 1)) + logs / len(counts))
 
 
-def sari(source: Sequence[str], prediction: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """SARI of a rewriting, 0-100, over lower-case tokens: the mean, over n-grams up to 4, of the F1 of kept n-grams,
+def sari(source: str, prediction: str, references: Sequence[str]) -> float:
+    """SARI of a rewriting, 0-100, over tokens in lower case: the mean, over n-grams up to 4, of the F1 of kept n-grams,
     the precision of deleted ones and the F1 of added ones.
 
-    Xu et al. 2016, "Optimizing Statistical Machine Translation for Text Simplification", per sentence and with the
-    two changes of the `evaluate` library's `sari` (0/0 is 1; the recall of keeping is over counts, not types).
+    Xu et al. 2016, "Optimizing Statistical Machine Translation for Text Simplification", as the `evaluate` library's
+    `sari` for one sentence: 0/0 is 1, the recall of keeping is over counts, not types, and a deletion of one of several
+    equal n-grams counts as wrong if the references have the n-gram at least as often as it was deleted. So the
+    references themselves can score less than 100: `the the file` -> `the file` deletes one `the` and keeps another.
     """
-    lists = [[token.lower() for token in tokens] or [""] for tokens in (source, prediction, *references)]
+    lists = [tokenize_13a(text.lower()) or [""] for text in (source, prediction, *references)]
     old, new, *targets = encode_tokens(*lists)
     return 100 * sum(_sari_of_order(old, new, targets, n) for n in range(1, WORD_ORDER + 1)) / WORD_ORDER
 
@@ -195,7 +197,7 @@ def _sari_of_order(source: str, prediction: str, references: Sequence[str], n: i
         kept_correctly += correct
         if before > after:
             deleted_types += 1
-            delete_score += min(before - after, max(0, before - good)) / (before - after)
+            delete_score += max(0, before - after - good) / (before - after)
     added = new.keys() - old.keys()
     to_add = target.keys() - old.keys()
     keep = f_score(ratio(keep_score, kept_types), ratio(kept_correctly, keepable), beta=1)

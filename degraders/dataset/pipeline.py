@@ -73,7 +73,7 @@ class PipelineSettings:
             raise ValueError("n_per_doc and max_bytes are at least 1, min_words at least 0")
         if (self.max_chars is not None and self.max_chars < 1) or (self.max_units is not None and self.max_units < 1):
             raise ValueError("max_chars and max_units are at least 1, or None")
-        make_plan(self)  # refuses what a Plan refuses, here rather than in a worker
+        make_plan(self)  # a value that a Plan refuses is an error here, not in a worker
 
 
 @cache

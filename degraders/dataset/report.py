@@ -113,7 +113,7 @@ def dataset_manifest(
     output: Path,
     seconds: float,
 ) -> dict[str, Any]:
-    """The manifest of a data set; times stand only here, never in the data.
+    """The manifest of a data set. Times appear only here, never in the data.
 
     `options` are those that the settings do not contain.
     """

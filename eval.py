@@ -308,7 +308,7 @@ def digest_of_pairs(pairs: Iterable[Pair]) -> str:
     digest = sha256()
     for pair in pairs:
         content = (pair.id, pair.context, pair.format, pair.bad, pair.good, pair.spans)
-        digest.update(repr(content).encode("utf-8", "surrogatepass"))
+        digest.update(f"{content!r}{pair.instruction}".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 

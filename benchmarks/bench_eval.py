@@ -165,7 +165,7 @@ def build_requests(options: Options, tokenizer: Any, style: Any) -> Iterator[Any
     from fixer.repair import build_request
 
     for pair in read_pairs(options.dataset, split=options.split):
-        request = build_request(tokenizer, style, style.source(pair), pair.context)
+        request = build_request(tokenizer, style, style.source(pair), pair.context, pair.instruction)
         if len(request.prompt) + len(request.source) < options.window:
             yield request
 

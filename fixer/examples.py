@@ -36,9 +36,9 @@ class Example:
         return len(self.prompt) + len(self.target)
 
 
-def prompt_ids(tokenizer: Any, style: PromptStyle, text: str, context: str) -> list[int]:
+def prompt_ids(tokenizer: Any, style: PromptStyle, text: str, context: str, instruction: str = "") -> list[int]:
     """The token ids of the style's prompt for a text."""
-    return wrapped_ids(tokenizer, style.prompt(text, context), chat=style.is_chat)
+    return wrapped_ids(tokenizer, style.prompt(text, context, instruction), chat=style.is_chat)
 
 
 def wrapped_ids(tokenizer: Any, prompt: str, *, chat: bool) -> list[int]:
@@ -86,7 +86,7 @@ def encode_pair(
 
     Tokens of the target that repair an error have the weight `span_weight`, all others 1.
     """
-    prompt = prompt_ids(tokenizer, style, trim_text(style, style.source(pair)), pair.context)
+    prompt = prompt_ids(tokenizer, style, trim_text(style, style.source(pair)), pair.context, pair.instruction)
     if len(prompt) >= max_length:
         return None
     target = style.target(pair)

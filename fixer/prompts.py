@@ -86,11 +86,16 @@ class PromptStyle:
         """The text that the model reads: the bad one, or the good one if the direction is `degrade`."""
         return pair.good if self.direction == "degrade" else pair.bad
 
-    def prompt(self, text: str, context: str) -> str:
-        """Everything before the answer; of the headings above the text, the last 200 characters."""
+    def prompt(self, text: str, context: str, instruction: str = "") -> str:
+        """Everything before the answer; of the headings above the text, the last 200 characters.
+
+        An instruction says what to do with a bad text, so it replaces the usual sentence only if the direction is
+        `repair`.
+        """
+        task = f"{instruction}." if instruction and self.direction == "repair" else _TASKS[self.direction]
         section = f"\nSection: {context[-_MAX_CONTEXT:]}" if context else ""
         tail = "" if self.is_chat else f"\n\n{_ANSWER_MARK}"
-        return f"{_TASKS[self.direction]}{_FORMATS[self.target_format]}{section}\n\n{_TEXT_MARK}{text}{tail}"
+        return f"{task}{_FORMATS[self.target_format]}{section}\n\n{_TEXT_MARK}{text}{tail}"
 
     def target(self, pair: Pair) -> Target:
         """The right answer to a pair."""

@@ -70,12 +70,15 @@ def source_ids(tokenizer: Any, style: PromptStyle, text: str) -> list[int]:
     )
 
 
-def build_request(tokenizer: Any, style: PromptStyle, text: str, context: str) -> GenerationRequest:
+def build_request(
+    tokenizer: Any, style: PromptStyle, text: str, context: str, instruction: str = ""
+) -> GenerationRequest:
     """The request for the answer to a text, in the style that the model was trained with."""
     text = trim_text(style, text[len(_leading_blank_lines(text)) :])
     source = source_ids(tokenizer, style, text)
     factor, more = _ANSWER_LIMITS[style.target_format]
-    return GenerationRequest(prompt_ids(tokenizer, style, text, context), source, int(factor * len(source)) + more)
+    prompt = prompt_ids(tokenizer, style, text, context, instruction)
+    return GenerationRequest(prompt, source, int(factor * len(source)) + more)
 
 
 class Repairer:
@@ -137,11 +140,11 @@ class Repairer:
 
     def _job(self, pair: Pair) -> _Job:
         text = self._style.source(pair)
-        pieces = split_text(text, pair.format, lambda piece: self._fits(piece, pair.context))
+        pieces = split_text(text, pair.format, lambda piece: self._fits(piece, pair))
         return _Job(pair, [_Piece(piece, piece, piece) for piece in pieces])
 
-    def _fits(self, text: str, context: str) -> bool:
-        prompt = prompt_ids(self._tokenizer, self._style, text, context)
+    def _fits(self, text: str, pair: Pair) -> bool:
+        prompt = prompt_ids(self._tokenizer, self._style, text, pair.context, pair.instruction)
         return len(prompt) + len(source_ids(self._tokenizer, self._style, text)) + 1 <= self._max_length
 
     def _request(self, pair: Pair, piece: _Piece) -> GenerationRequest | None:
@@ -149,7 +152,7 @@ class Repairer:
         recorded as a problem)."""
         if not piece.source.strip():
             return None
-        request = build_request(self._tokenizer, self._style, piece.source, pair.context)
+        request = build_request(self._tokenizer, self._style, piece.source, pair.context, pair.instruction)
         limit = min(request.limit, self._positions - len(request.prompt))
         if limit <= len(request.source):
             piece.problem = TOO_LONG

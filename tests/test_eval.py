@@ -168,12 +168,18 @@ def test_missing_spans_are_aligned(few: Path, tmp_path: Path) -> None:
 def test_a_local_data_set_in_the_layout_of_coedit(tmp_path: Path) -> None:
     folder = tmp_path / "coedit"
     folder.mkdir()
-    row = {"_id": "7", "task": "gec", "src": "Fix it: a apple", "tgt": "an apple"}
+    row = {"_id": "7", "task": "gec", "src": "Fix grammar in this sentence: a apple", "tgt": "an apple"}
     write_jsonl(folder / "validation.jsonl", row, {**row, "_id": "8", "task": "clarity"})
     out = tmp_path / "o.csv"
     assert evaluate("--model", "oracle", "--hf_dataset", folder, "--hf_split", "validation", "--out", out) == 0
     assert [row["id"] for row in rows(out)] == ["7", "8"]
     assert list(summary(out)["by_category"]) == ["clarity", "gec"]
+    answers = write_jsonl(
+        tmp_path / "a.jsonl", {"id": "7", "prediction": "an apple"}, {"id": "8", "prediction": "an apple"}
+    )
+    run = ("--predictions", answers, "--hf_dataset", folder, "--hf_split", "validation", "--out", out, "--force")
+    assert evaluate(*run) == 0
+    assert [(row["exact_match"], row["guard"], row["fn"]) for row in rows(out)] == [("1", "", "0")] * 2
     assert evaluate("--model", "copy", "--hf_dataset", folder, "--coedit_task", "gec", "--out", out, "--force") == 0
     assert len(rows(out)) == 1
 

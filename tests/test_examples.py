@@ -1,5 +1,6 @@
 """Pairs to token ids: nothing is cut, prompt and target stay apart, every answer ends, repairs weigh more."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,6 +46,13 @@ def test_an_example_is_prompt_target_and_end_token(tokenizer: Any) -> None:
     assert example.prompt[0] == tokenizer.bos_token_id
     assert tokenizer.decode(example.prompt[1:]) == PromptStyle().prompt("teh end", "")
     assert example.weights == [1.0] * len(example.target)
+
+
+def test_the_instruction_of_a_pair_stands_in_its_prompt(tokenizer: Any) -> None:
+    pair = replace(pair_of("teh end", "the end"), instruction="Fix grammar")
+    example = encode_pair(pair, PromptStyle(), tokenizer, max_length=9999)
+    assert example and tokenizer.decode(example.prompt[1:]) == PromptStyle().prompt("teh end", "", "Fix grammar")
+    assert tokenizer.decode(example.target[:-1]) == "the end"
 
 
 @pytest.mark.parametrize(

@@ -95,9 +95,31 @@ def test_coedit_is_read_from_a_local_folder_in_the_layout_of_the_hub(tmp_path: P
     ]
     (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (pair,) = read_hub_pairs(str(tmp_path), "train", Fields(task="gec"))
-    assert (pair.id, pair.context, pair.format) == ("1", "Task: gec", "text")
+    assert (pair.id, pair.instruction, pair.bad, pair.context) == ("1", "Fix it", "a apple", "")
+    assert (pair.category, pair.format, [span.repair for span in pair.spans]) == ("gec", "text", [(0, 1, "an")])
     with pytest.raises(UserError, match="no split 'dev'"):
         list(read_hub_pairs(str(tmp_path), "dev"))
+
+
+@pytest.mark.parametrize(
+    ("source", "good", "instruction", "bad"),
+    [
+        ("Fix grammar in this sentence: It are so.", "It is so.", "Fix grammar in this sentence", "It are so."),
+        ("Clarify, rewrite this: Note: it are so.", "Note: it is so.", "Clarify, rewrite this", "Note: it are so."),
+        ("Paraphrase this: A b.", "Something else, which is longer.", "Paraphrase this", "A b."),
+        ("Fix grammar:\nIt are so.\n", "It is so.\n", "Fix grammar", "It are so.\n"),
+        ("Note: it are so.", "Note: it is so.", "", "Note: it are so."),
+        ("Hello Sam: are you their?", "Hi Sam: are you there?", "", "Hello Sam: are you their?"),
+        ("It are so.", "It is so.", "", "It are so."),
+        ("Run `a: b` so", "Run `a: b` now", "", "Run `a: b` so"),
+    ],
+)
+def test_the_instruction_of_coedit_is_no_part_of_the_bad_text(
+    tmp_path: Path, source: str, good: str, instruction: str, bad: str
+) -> None:
+    (pair,) = read_pairs(write_rows(tmp_path, {"task": "gec", "src": source, "tgt": good}))
+    assert (pair.instruction, pair.bad, pair.good) == (instruction, bad, good)
+    assert pair.context == ("" if instruction else "Task: gec")
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,13 @@ def test_prompt_names_the_section_and_ends_before_the_answer() -> None:
     assert len(PromptStyle().prompt("", "x" * 5000)) < 400
 
 
+def test_an_instruction_replaces_the_usual_sentence_of_a_repair() -> None:
+    prompt = PromptStyle().prompt("Text.", "Guide", "Fix grammar in this sentence")
+    assert prompt == "Fix grammar in this sentence.\nSection: Guide\n\n### Text\nText.\n\n### Answer\n"
+    degrade = PromptStyle(direction="degrade")
+    assert degrade.prompt("Text.", "", "Fix grammar") == degrade.prompt("Text.", "")
+
+
 def test_every_style_has_a_prompt_of_its_own() -> None:
     styles = list(product(STYLES, TARGET_FORMATS, DIRECTIONS))
     assert len({PromptStyle(*style).prompt("T", "") for style in styles}) == len(styles)

@@ -67,6 +67,26 @@ def repair_texts(
     return [by_id[str(at)] for at in range(len(texts))]
 
 
+def test_the_instruction_of_a_pair_stands_in_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts: list[str] = []
+
+    class RecordingGenerator:
+        def __init__(self, *_: Any, **__: Any) -> None:
+            pass
+
+        def __call__(self, requests: Sequence[GenerationRequest], ranks: Sequence[int]) -> Iterator[Any]:
+            prompts.extend("".join(map(chr, request.prompt[1:])) for request in requests)
+            yield 0, GeneratedAnswer("It is so.", 10, "end")
+
+    monkeypatch.setattr(repair, "Generator", RecordingGenerator)
+    config = SimpleNamespace(max_position_embeddings=4096)
+    config.get_text_config = lambda: config
+    pair = Pair("0", "", "text", "It are so.", "It is so.", (), instruction="Fix grammar in this sentence")
+    (prediction,) = Repairer(SimpleNamespace(config=config), Letters(), PromptStyle())([pair])
+    assert (prediction.text, prediction.guard) == ("It is so.", "")
+    assert prompts == [PromptStyle().prompt("It are so.", "", "Fix grammar in this sentence")]
+
+
 def fix_teh(text: str) -> str:
     return text.replace("teh", "the")
 

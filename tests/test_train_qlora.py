@@ -299,7 +299,7 @@ def test_a_local_folder_with_coedits_fields_is_read_like_the_hubs(
     assert train(*run, "--coedit_task", "gec", "--save_dir", tmp_path / "out") == 0
     assert "5 read: 4 to train, 1 to validate (a split of its own)" in capsys.readouterr().out
     (pair, *_) = read_pairs(folder / "train.jsonl")
-    assert (pair.bad, pair.good, pair.context) == (COEDIT[0]["src"], COEDIT[0]["tgt"], "Task: gec")
+    assert (pair.instruction, pair.bad, pair.good) == ("Fix grammar", *PAIRS[0])
     assert pair.spans, "spans come from aligning the texts"
     assert "no-such" in error_of(capsys, "--hf_dataset", folder, "--hf_split", "no-such", "--save_dir", tmp_path / "x")
 

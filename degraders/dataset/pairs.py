@@ -1,15 +1,19 @@
 """Pairs of bad and good text, from stage 1's records or from other data: the input of stages 2 and 3.
 
 A pair always has its spans: those of the record, or those of a list `edits` as miners of version histories write it
-(`bad_start`, `bad_end`, `good`, `category`), or else those of an alignment of the two texts.
+(`bad_start`, `bad_end`, `good`, `category`), or else those of an alignment of the two texts. A source of CoEdIT begins
+with an instruction, which is no part of the bad text.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from rapidfuzz.distance import Levenshtein
 
 from degraders.dataset.hub import read_hub_rows
 from degraders.dataset.jsonl import read_parquet_rows, read_rows
@@ -19,6 +23,8 @@ from degraders.edits import align, apply, restore
 from degraders.errors import UserError
 
 _COEDIT = ("src", "tgt", "task")
+_INSTRUCTION = re.compile(r"([A-Z][A-Za-z ,'-]{2,63}):\s+(?=\S)")
+"""The beginning of a source of CoEdIT: `Fix grammar in this sentence: `."""
 
 
 class Span(NamedTuple):
@@ -48,7 +54,8 @@ class Pair:
     """A bad text and its good one.
 
     `format` is `markdown`, `rst` or `text`; `group` names the document or project, which must lie in one split;
-    `category` is the kind of the repair as a whole. `split`, `group` and `category` are empty if the data has none.
+    `category` is the kind of the repair as a whole; `instruction` says what to do with the bad text, in words of the
+    data. `split`, `group`, `category` and `instruction` are empty if the data has none.
     """
 
     id: str
@@ -61,6 +68,7 @@ class Pair:
     split: str = ""
     group: str = ""
     category: str = ""
+    instruction: str = ""
 
     @property
     def identity(self) -> bool:
@@ -158,21 +166,38 @@ def _pairs_of_rows(source: str, rows: Iterable[tuple[int, Any]], fields: Fields)
 
 def _pair_of_row(where: str, row: Mapping[str, Any], fields: Fields, *, default_id: str) -> Pair:
     coedit = fields.bad not in row and all(name in row for name in _COEDIT)
-    bad = _text(where, row, "src" if coedit else fields.bad, "--bad_field")
+    source = _text(where, row, "src" if coedit else fields.bad, "--bad_field")
     good = _text(where, row, "tgt" if coedit else fields.good, "--good_field")
+    instruction, bad = _split_instruction(source, good) if coedit else ("", source)
+    context = str(row.get(fields.context) or "")
+    if coedit:
+        context = "" if instruction else f"Task: {row['task']}"
     spans = _spans(where, row, bad, good)
     return Pair(
         id=str(row.get("id") or row.get("_id") or default_id),
         bad=bad,
         good=good,
         spans=spans,
-        context=f"Task: {row['task']}" if coedit else str(row.get(fields.context) or ""),
+        context=context,
         format="text" if coedit else _format(row),
         labels=_labels(where, row) or tuple(sorted({span.label for span in spans} - {""})),
         split=str(row.get("split") or ""),
         group=str(row.get("doc_id") or row.get("repo") or ""),
         category=str(row.get("task" if coedit else "category") or ""),
+        instruction=instruction,
     )
+
+
+def _split_instruction(source: str, good: str) -> tuple[str, str]:
+    """The instruction at the beginning of a source of CoEdIT, without its colon, and the bad text after it.
+
+    The beginning is no instruction if the good text begins with nearly the same words and a colon: `Note: …`.
+    """
+    beginning = _INSTRUCTION.match(source)
+    before, colon, _ = good.partition(":")
+    if not beginning or (colon and Levenshtein.normalized_similarity(beginning[1], before) >= 0.5):
+        return "", source
+    return beginning[1], source[beginning.end() :]
 
 
 def _text(where: str, row: Mapping[str, Any], field: str, option: str) -> str:

@@ -81,7 +81,8 @@ def select_pairs(
 def _digest(pairs: Iterable[Pair]) -> str:
     digest = sha256()
     for pair in pairs:
-        digest.update(repr((pair.id, pair.bad, pair.good, pair.context, pair.split)).encode("utf-8", "surrogatepass"))
+        content = (pair.id, pair.bad, pair.good, pair.context, pair.split)
+        digest.update(f"{content!r}{pair.instruction}".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 

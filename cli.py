@@ -5,22 +5,53 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
 
 from degraders.errors import UserError
 
 T = TypeVar("T")
+MAX_SEED = 2**32 - 1
+"""The largest seed: that of numpy, which stages 2 and 3 seed, too."""
+_STOP_SIGNALS = ("SIGTERM", "SIGHUP")
+_LARGEST = 10**12
 
 
-def run_script(prog: str, work: Callable[[], int | None], describe_files: Callable[[], str]) -> int:
-    """Run a script's work; returns its exit code, or 0 done, 1 bad data or I/O, 130 interrupted.
+class Stopped(KeyboardInterrupt):
+    """SIGTERM or SIGHUP, which timeout, Slurm, Kubernetes and a closed terminal send: it ends a run as Ctrl-C does."""
 
-    An error is reported in one line on stderr. `describe_files` says which files remain after an early end.
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.signal = signal.Signals(number)
+
+
+def run_script(
+    parser: argparse.ArgumentParser,
+    argv: Sequence[str] | None,
+    options: Callable[..., T],
+    work: Callable[[T], int | None],
+    describe_files: Callable[[T], str],
+) -> int:
+    """Do a script's work with the options of its command line; returns the exit code.
+
+    It is that of `work`, or 0 done, 1 bad data or I/O, 128 plus the number of the signal interrupted: 130 by SIGINT
+    (Ctrl-C), 143 by SIGTERM, 129 by SIGHUP. An error is reported in one line on stderr; `describe_files` says which
+    files remain after an early end.
     """
+    prog, values = parser.prog, None
+
+    def describe() -> str:
+        return "nothing was written" if values is None else describe_files(values)
+
     try:
-        return work() or 0
+        with _stop_signals():
+            values = parse_options(parser, argv, options)
+            return work(values) or 0
     except UserError as error:
         message = str(error)
     except ImportError as error:
@@ -29,14 +60,41 @@ def run_script(prog: str, work: Callable[[], int | None], describe_files: Callab
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        message = f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}; {describe_files()}"
-    except KeyboardInterrupt:
+        message = f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}; {describe()}"
+    except MemoryError:
+        message = f"memory ran out; {describe()}"
+    except KeyboardInterrupt as error:
+        number = error.signal if isinstance(error, Stopped) else signal.SIGINT
         if is_main():
-            print(f"\n{prog}: interrupted; {describe_files()}", file=sys.stderr)
-        return 130
+            print(f"\n{prog}: interrupted by {number.name}; {describe()}", file=sys.stderr)
+        return 128 + number
     process = "" if is_main() else f" (process {os.environ['RANK']})"
     print(f"{prog}{process}: {message}", file=sys.stderr)
     return 1
+
+
+@contextmanager
+def _stop_signals() -> Iterator[None]:
+    """Raise Stopped in the block at the first SIGTERM or SIGHUP; later ones do not disturb the clean end.
+
+    A signal that is already handled or ignored, as SIGHUP under nohup, stays so.
+    """
+    names = _STOP_SIGNALS if threading.current_thread() is threading.main_thread() else ()
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    unhandled = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        for each in unhandled:
+            signal.signal(each, signal.SIG_IGN)
+        raise Stopped(number)
+
+    for number in unhandled:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in unhandled:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str] | None, options: Callable[..., T]) -> T:
@@ -61,6 +119,13 @@ def format_rows(rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"{name:<{width}}{value}".rstrip() for name, value in rows)
 
 
+class Parser(argparse.ArgumentParser):
+    """A command line. Wrong usage is reported in one line on stderr, without the list of all options; exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see --help\n")
+
+
 class DefaultsHelp(argparse.ArgumentDefaultsHelpFormatter):
     """Shows every default except none, off and empty."""
 
@@ -81,12 +146,14 @@ def option_adder(group: Any) -> Callable[..., None]:
     return add
 
 
-def whole_number(minimum: int) -> Callable[[str], int]:
-    """The type of an option whose value is a whole number of at least `minimum`."""
+def whole_number(minimum: int, maximum: int = _LARGEST) -> Callable[[str], int]:
+    """The type of an option whose value is a whole number from `minimum` to `maximum`."""
+    limits = f"of at least {minimum}" if maximum == _LARGEST else f"from {minimum} to {maximum}"
 
     def convert(text: str) -> int:
-        if not text.isdecimal() or int(text) < minimum:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {minimum}")
+        digits = len(str(maximum))
+        if not (text.isdecimal() and len(text) <= digits and minimum <= int(text) <= maximum):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {limits}")
         return int(text)
 
     return convert

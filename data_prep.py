@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cli import (
+    MAX_SEED,
     DefaultsHelp,
+    Parser,
     comma_list,
     format_rows,
     number,
     option_adder,
-    parse_options,
     run_script,
     whole_number,
 )
@@ -54,9 +55,8 @@ MAX_WARNINGS = 10
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the stage; returns the exit code: 0 done, 1 bad data or I/O, 2 usage, 130 interrupted."""
-    parser = build_parser()
-    return run_script(parser.prog, lambda: run(parse_options(parser, argv, Options)), lambda: "nothing was written")
+    """Run the stage; returns the exit code: 0 done, 1 bad data or I/O, 2 usage, 128 + signal interrupted."""
+    return run_script(build_parser(), argv, Options, run, describe_partial_output)
 
 
 def run(options: Options) -> int:
@@ -77,7 +77,7 @@ def run(options: Options) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line; every option is also accepted with underscores for dashes, and the reverse."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="data_prep.py",
         description="Turn good documentation into realistic bad variants, with every error labelled and located.",
         formatter_class=DefaultsHelp,
@@ -97,8 +97,8 @@ def build_parser() -> argparse.ArgumentParser:
     option("--preview", type=Path, metavar="FILE", help="also write an HTML page with some of the records")
 
     option = option_adder(parser.add_argument_group("degradation"))
-    option("--n-per-doc", type=whole_number(1), default=3, metavar="N", help="variants of each unit of text")
-    option("--seed", type=int, default=42, metavar="N", help="the same seed gives the same bytes")
+    option("--n-per-doc", type=whole_number(1, 10_000), default=3, metavar="N", help="variants of each unit of text")
+    option("--seed", type=whole_number(0, MAX_SEED), default=42, metavar="N", help="the same seed gives the same bytes")
     option("--degraders", type=comma_list, nargs="+", metavar="NAME", help="names, families or globs of degraders to "
            "use, even those that the profile disables (default: all that it enables)")  # fmt: skip
     option("--exclude", type=comma_list, nargs="+", metavar="NAME", help="names, families or globs of degraders not "
@@ -127,7 +127,7 @@ def build_parser() -> argparse.ArgumentParser:
     option("--report", action="store_true", help="compare real errors with generated ones, in a table and a PNG")
 
     option = option_adder(parser.add_argument_group("running"))
-    option("--workers", type=whole_number(1), default=_count_cores(), metavar="N", help="processes; they do not "
+    option("--workers", type=whole_number(1, 1024), default=_count_cores(), metavar="N", help="processes; they do not "
            "change the output")  # fmt: skip
     option("--debug_tiny", action="store_true", help=f"use only {TINY_DOCUMENTS} documents, {TINY_UNITS} units of each")
     option("--list-degraders", action="store_true", help="print every degrader with an example, and exit")
@@ -153,8 +153,8 @@ def _add_llm_options(option: Callable[..., None]) -> None:
     option("--llm-temperature", type=number(0, 2), default=0.7, metavar="T", help="sampling temperature; 0: greedy")
     option("--llm-max-requests", type=whole_number(1), metavar="N", help="limit of HTTP requests, retries included "
            "(default: no limit)")  # fmt: skip
-    option("--llm-concurrency", type=whole_number(1), default=32, metavar="N", help="HTTP requests in flight")
-    option("--llm-timeout", type=number(0.1), default=60.0, metavar="S", help="seconds to wait for one answer")
+    option("--llm-concurrency", type=whole_number(1, 1000), default=32, metavar="N", help="HTTP requests in flight")
+    option("--llm-timeout", type=number(0.1, 86_400), default=60.0, metavar="S", help="seconds to wait for one answer")
     option("--llm-bits", type=int, choices=(4, 16, 32), default=4, help="precision of a model on this machine")
     option("--llm-batch", type=whole_number(1), default=8, metavar="N", help="passages in a batch of a model on this "
            "machine")  # fmt: skip
@@ -249,6 +249,13 @@ class Options:
     def outputs(self) -> list[Path]:
         """The files that the user names to be written."""
         return [path for path in (self.output, self.preview) if path]
+
+    @property
+    def answer_cache(self) -> Path:
+        """The file that keeps the answers of a language model."""
+        from degraders.dataset.writer import companion_path
+
+        return self.llm_cache or companion_path(self.output, ".llm-cache.sqlite")
 
     @property
     def fractions(self) -> Fractions:
@@ -435,12 +442,18 @@ def write_companions(
     files.write_text(companion_path(options.output, ".manifest.json"), text)
 
 
+def describe_partial_output(options: Options) -> str:
+    """What an interrupted run has written, and how to continue it."""
+    if options.calibrate or options.llm_backend == "stub" or not options.answer_cache.exists():
+        return "nothing was written"
+    return f"the answers so far are in {options.answer_cache}; run the same command again to continue"
+
+
 # Language models
 
 
 def make_rewrite_settings(options: Options) -> RewriteSettings | None:
     """The rewrites that the run uses; None without a language model."""
-    from degraders.dataset.writer import companion_path
     from degraders.rewrites.requests import RewriteSettings, get_problem
 
     if options.llm_backend == "stub" and not options.llm_share:
@@ -455,13 +468,12 @@ def make_rewrite_settings(options: Options) -> RewriteSettings | None:
             f"--recoverable {options.allowed_classes}: no problem of the language model ({', '.join(supported)}) has "
             "errors of these classes"
         )
-    cache = options.llm_cache or companion_path(options.output, ".llm-cache.sqlite")
     return RewriteSettings(
         backend=options.llm_backend,
         share=LLM_SHARE if options.llm_share is None else options.llm_share,
         problems=tuple(problems),
         signature=signature,
-        cache="" if options.llm_backend == "stub" else str(cache),
+        cache="" if options.llm_backend == "stub" else str(options.answer_cache),
     )
 
 

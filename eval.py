@@ -21,7 +21,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli import DefaultsHelp, comma_list, is_main, number, option_adder, parse_options, run_script, whole_number
+from cli import (
+    MAX_SEED,
+    DefaultsHelp,
+    Parser,
+    comma_list,
+    is_main,
+    number,
+    option_adder,
+    run_script,
+    whole_number,
+)
 from degraders import __version__
 from degraders.errors import UserError
 
@@ -38,10 +48,8 @@ PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "sentence-transform
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the stage; returns the exit code: 0 done, 1 bad data or I/O, 2 usage, 130 interrupted."""
-    parser = build_parser()
-    options = parse_options(parser, argv, Options)
-    return run_script(parser.prog, lambda: evaluate(options), lambda: describe_partial_output(options))
+    """Run the stage; returns the exit code: 0 done, 1 bad data or I/O, 2 usage, 128 + signal interrupted."""
+    return run_script(build_parser(), argv, Options, evaluate, describe_partial_output)
 
 
 def evaluate(options: Options) -> None:
@@ -142,7 +150,7 @@ class Options:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line; every option may be written with underscores or with dashes."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="eval.py",
         description="Measure which errors a system repairs, which it misses, and what it damages.",
         formatter_class=DefaultsHelp,
@@ -168,7 +176,8 @@ def _add_data_options(option: Callable[..., None]) -> None:
     option("--split", metavar="NAME", help="use only pairs of this split, or all (default: for a model, test, if the "
            "data has a train and a test split; otherwise all)")  # fmt: skip
     option("--limit", type=whole_number(1), metavar="N", help="use at most N pairs, sampled by --seed (default: all)")
-    option("--seed", type=int, default=42, help="seed of the sampling of pairs and answers, and of the intervals")
+    option("--seed", type=whole_number(0, MAX_SEED), default=42, metavar="N", help="seed of the sampling of pairs and "
+           "answers, and of the intervals")  # fmt: skip
     option("--debug_tiny", action="store_true", help=f"use only the {TINY_PAIRS} shortest pairs")
 
 
@@ -188,8 +197,8 @@ def _add_generation_options(option: Callable[..., None]) -> None:
     option("--bits", type=int, choices=(4, 16, 32), default=4, help="4: NF4 with double quantisation; 16 and 32: no "
            "quantisation")  # fmt: skip
     option("--batch", type=whole_number(1), default=8, metavar="N", help="texts per batch")
-    option("--max_length", type=whole_number(16), metavar="N", help="maximum tokens of prompt and answer together; "
-           "longer texts are split (default: as the adapter was trained, or 512)")  # fmt: skip
+    option("--max_length", type=whole_number(16, 2**20), metavar="N", help="maximum tokens of prompt and answer "
+           "together; longer texts are split (default: as the adapter was trained, or 512)")  # fmt: skip
     option("--temperature", type=number(0), default=0.0, metavar="T", help="0: always the likeliest token; above 0: "
            "sampling")  # fmt: skip
     option("--top_p", type=number(1e-6, 1), default=1.0, metavar="P", help="sample from the likeliest tokens whose "
@@ -200,7 +209,7 @@ def _add_generation_options(option: Callable[..., None]) -> None:
     option("--attention", choices=("auto", "sdpa", "eager"), default="auto", help="implementation of attention")
     option("--device_map", default="auto", metavar="DEVICE", help="auto: this process's device; or cpu, cuda, cuda:1")
     option("--trust_remote_code", action="store_true", help="run code that comes with the model")
-    option("--threads", type=whole_number(1), metavar="N", help="CPU threads (default: torch decides)")
+    option("--threads", type=whole_number(1, 4096), metavar="N", help="CPU threads (default: torch decides)")
 
 
 def _add_output_options(option: Callable[..., None]) -> None:

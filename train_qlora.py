@@ -22,7 +22,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli import DefaultsHelp, format_rows, is_main, number, option_adder, parse_options, run_script, whole_number
+from cli import (
+    MAX_SEED,
+    DefaultsHelp,
+    Parser,
+    format_rows,
+    is_main,
+    number,
+    option_adder,
+    run_script,
+    whole_number,
+)
 from degraders import __version__
 from degraders.errors import UserError
 from degraders.manifest import build_manifest
@@ -49,11 +59,13 @@ PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the stage; returns the exit code: 0 done, 1 bad data or I/O, 2 usage, 130 interrupted."""
-    parser = build_parser()
-    options = parse_options(parser, argv, Options)
-    stage = train if options.has_data else merge
-    return run_script(parser.prog, lambda: stage(options), lambda: describe_checkpoint(options.save_dir))
+    """Run the stage; returns the exit code: 0 done, 1 bad data or I/O, 2 usage, 128 + signal interrupted."""
+    return run_script(build_parser(), argv, Options, run, lambda options: describe_checkpoint(options.save_dir))
+
+
+def run(options: Options) -> None:
+    """Train, or only merge if there is no data to train on."""
+    (train if options.has_data else merge)(options)
 
 
 def train(options: Options) -> None:
@@ -180,7 +192,7 @@ UNSIGNED = {"save_dir", "force", "resume", "merge", "threads", "tensorboard", "d
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line; every option may be written with underscores or with dashes."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="train_qlora.py",
         description="Train a LoRA adapter that repairs documentation, on a base model in 4 bits.",
         formatter_class=DefaultsHelp,
@@ -224,8 +236,9 @@ def _add_model_options(option: Callable[..., None]) -> None:
            "of attention; auto: sdpa on CUDA, eager on a CPU, where it is faster")  # fmt: skip
     option("--device_map", default="auto", metavar="DEVICE", help="auto: this process's device; or cpu, cuda, cuda:1")
     option("--trust_remote_code", action="store_true", help="run code that comes with the model")
-    option("--lora_r", type=whole_number(1), default=8, metavar="N", help="rank of the adapter, on all linear layers")
-    option("--lora_alpha", type=number(0), default=32, metavar="A", help="scale of the adapter: alpha / rank")
+    option("--lora_r", type=whole_number(1, 4096), default=8, metavar="N", help="rank of the adapter, on all linear "
+           "layers")  # fmt: skip
+    option("--lora_alpha", type=number(1e-6, 1e6), default=32, metavar="A", help="scale of the adapter: alpha / rank")
     option("--lora_dropout", type=number(0, 0.99), default=0.05, metavar="P", help="dropout before the adapter")
     option("--debug_tiny", action="store_true", help=f"a quick trial with a tiny model that needs no download: "
            f"{TINY_PAIRS} pairs, {TINY_STEPS} steps")  # fmt: skip
@@ -238,24 +251,26 @@ def _add_task_options(option: Callable[..., None]) -> None:
            "good_only: the whole text; structured: JSON of errors and text; edits: JSON of edits only")  # fmt: skip
     option("--prompt_style", choices=("auto", *STYLES), default="auto", help="auto: chat if the tokenizer has a chat "
            "template")  # fmt: skip
-    option("--max_length", type=whole_number(16), metavar="N", help="maximum tokens of prompt and target together; "
-           "longer pairs are split between blocks, or rejected, and never cut (default: "
+    option("--max_length", type=whole_number(16, 2**20), metavar="N", help="maximum tokens of prompt and target "
+           "together; longer pairs are split between blocks, or rejected, and never cut (default: "
            f"{MAX_LENGTH}, or {TINY_MAX_LENGTH} with --debug_tiny)")  # fmt: skip
     option("--span_weight", type=number(0), default=1.0, metavar="W", help="weight in the loss of tokens that repair "
            "an error; the weight of all others is 1")  # fmt: skip
 
 
 def _add_training_options(option: Callable[..., None]) -> None:
-    option("--epochs", type=number(0), default=3, metavar="E", help="passes over the data")
-    option("--max_steps", type=whole_number(1), metavar="N", help="number of optimizer steps, instead of --epochs")
-    option("--seed", type=int, default=42, help="seed of everything random; the same seed gives the same adapter")
+    option("--epochs", type=number(1e-6, 1000), default=3, metavar="E", help="passes over the data")
+    option("--max_steps", type=whole_number(1, 10**7), metavar="N", help="number of optimizer steps, instead of "
+           "--epochs")  # fmt: skip
+    option("--seed", type=whole_number(0, MAX_SEED), default=42, metavar="N", help="seed of everything random; the "
+           "same seed gives the same adapter")  # fmt: skip
     option("--per_device_batch_size", type=whole_number(1), default=8, metavar="N", help="maximum examples of a "
            "micro-batch")  # fmt: skip
     option("--gradient_accumulation_steps", type=whole_number(1), default=1, metavar="N", help="optimizer steps use N "
            "times as many examples")  # fmt: skip
     option("--token_slots", type=whole_number(16), metavar="N", help="maximum tokens of a micro-batch with more than "
            f"one example (default: {TOKEN_SLOTS['cuda']} on CUDA, {TOKEN_SLOTS['cpu']} on a CPU)")  # fmt: skip
-    option("--learning_rate", type=number(0), default=2e-4, metavar="R", help="highest learning rate")
+    option("--learning_rate", type=number(1e-12, 100), default=2e-4, metavar="R", help="highest learning rate")
     option("--warmup", type=number(0), default=0.03, metavar="N", help="steps of warm-up; below 1: their share of all "
            "steps")  # fmt: skip
     option("--schedule", choices=("cosine", "linear", "constant"), default="cosine", help="learning rate after the "
@@ -281,7 +296,7 @@ def _add_run_options(option: Callable[..., None]) -> None:
            "data: merge the adapter in --save_dir")  # fmt: skip
     option("--tensorboard", action="store_true", help="also log to the folder tensorboard in --save_dir, to watch "
            "the training live")  # fmt: skip
-    option("--threads", type=whole_number(1), metavar="N", help="CPU threads (default: torch decides)")
+    option("--threads", type=whole_number(1, 4096), metavar="N", help="CPU threads (default: torch decides)")
 
 
 def check_merge_folder(folder: Path | None) -> None:

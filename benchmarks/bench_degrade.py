@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("docs", type=Path, help="folder of Markdown")
     parser.add_argument("--runs", type=int, default=5, help="counted runs of each (default: %(default)s)")
     parser.add_argument("--copies", type=int, default=10, help="for memory and workers (default: %(default)s)")

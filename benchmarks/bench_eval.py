@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="base model: a folder, or its name on the hub")
     parser.add_argument("--adapter", type=Path, help="adapter folder of train_qlora.py (default: the base model alone)")
     parser.add_argument("--dataset", type=Path, required=True, help="JSONL with `bad` and `good`")

@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=0.2, help="time of an answer (default: %(default)s)")
     parser.add_argument("--in_flight", type=int, default=32, help="requests at once (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="runs of each (default: %(default)s)")

@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("docs", type=Path, help="folder of documents")
     parser.add_argument("--pairs", type=int, default=1000, help="pairs to score (default: %(default)s)")
     parser.add_argument("--words", type=int, default=200, help="words of each pair (default: %(default)s)")

@@ -119,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help=f"folder, name on the hub, or {SMALL_LLAMA}: made on the spot")
     parser.add_argument("--dataset", type=Path, required=True, help="JSONL with `bad` and `good`")
     parser.add_argument("--steps", type=int, default=5, help="steps, the first a warm-up (default: %(default)s)")

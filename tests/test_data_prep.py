@@ -256,7 +256,12 @@ def test_list_degraders_is_a_table_with_every_degrader(capsys: pytest.CaptureFix
         ([], "name the input"),
         (["--input", "sample_docs", "--degraders", "speling"], "did you mean spelling"),
         (["--input", "sample_docs", "--severity", "0.5"], "from 1 to 100"),
-        (["--input", "sample_docs", "--n-per-doc", "0"], "at least 1"),
+        (["--input", "sample_docs", "--n-per-doc", "0"], "from 1 to 10000"),
+        (["--input", "sample_docs", "--n-per-doc", "100000000"], "from 1 to 10000"),
+        (["--input", "sample_docs", "--workers", "9" * 5000], "from 1 to 1024"),
+        (["--input", "sample_docs", "--max-bytes", "9" * 30], "at least 1"),
+        (["--input", "sample_docs", "--seed", "-1"], "from 0 to 4294967295"),
+        (["--input", "sample_docs", "--seed", str(2**32)], "from 0 to 4294967295"),
         (["--input", "sample_docs", "--identity-rate", "1.5"], "from 0 to 1"),
         (["--input", "sample_docs", "--splits", "1,2,3"], "sum to 1"),
         (["--input", "sample_docs", "--output", "out.csv"], ".parquet"),
@@ -272,7 +277,7 @@ def test_wrong_usage_exits_with_2(arguments: list[str], message: str, capsys: py
     assert exit_code(*arguments) == 2
     error = capsys.readouterr().err
     assert message in error and "Traceback" not in error
-    assert error.startswith("usage: data_prep.py ")
+    assert error.startswith("data_prep.py: ") and error.endswith("; see --help\n") and error.count("\n") == 1
 
 
 def test_the_options_of_a_run_are_one_frozen_value() -> None:
@@ -427,24 +432,65 @@ def test_a_full_disk_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
-def test_a_run_that_is_stopped_leaves_no_output(tmp_path: Path, sent: signal.Signals, code: int) -> None:
-    docs = many_docs(tmp_path / "docs", 60)
-    output = tmp_path / "out" / "d.jsonl"
-    output.parent.mkdir()
-    command = [sys.executable, str(ROOT / "data_prep.py"), "--input", str(docs), "--output", str(output)]
+@pytest.fixture(scope="module")
+def large_docs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Documents that take seconds to degrade."""
+    return many_docs(tmp_path_factory.mktemp("large") / "docs", 60)
+
+
+def start_run(docs: Path, output: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start a run as the leader of a new process group, and wait until it writes records."""
+    command = [sys.executable, str(ROOT / "data_prep.py"), "--input", str(docs), "--output", str(output), *arguments]
     # A shell starts background commands with SIGINT ignored.
     restore = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=restore)
-    while not list(output.parent.iterdir()) and running.poll() is None:
+    running = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=restore,
+        start_new_session=True,
+    )
+    partial_file = output.with_name(output.name + ".partial")
+    while not partial_file.exists() and running.poll() is None:
         time.sleep(0.01)
-    running.send_signal(sent)
-    _, error = running.communicate(timeout=60)
-    assert running.returncode == code
+    return running
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("to_group", [False, True])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_run_that_is_stopped_leaves_no_output(
+    large_docs: Path, tmp_path: Path, sent: signal.Signals, to_group: bool, workers: str
+) -> None:
+    output = tmp_path / "d.jsonl"
+    running = start_run(large_docs, output, "--workers", workers)
+    (os.killpg if to_group else os.kill)(running.pid, sent)
+    _, error = running.communicate(timeout=20)  # it ends only when the workers, which share stderr, have ended
+    killed = sent == signal.SIGKILL
+    assert running.returncode == (-sent if killed else 128 + sent)
     assert not output.exists() and not output.with_name("d.manifest.json").exists()
-    if sent == signal.SIGINT:
-        assert "interrupted" in error and "Traceback" not in error
-        assert list(output.parent.iterdir()) == []
+    if not killed:
+        assert error == f"\ndata_prep.py: interrupted by {sent.name}; nothing was written\n"
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_nohup_keeps_a_run_alive(large_docs: Path, tmp_path: Path) -> None:
+    output = tmp_path / "d.jsonl"
+    command = [sys.executable, str(ROOT / "data_prep.py"), "--input", str(large_docs), "--output", str(output)]
+    ignore = partial(signal.signal, signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    with subprocess.Popen([*command, "--debug_tiny"], stdout=subprocess.DEVNULL, preexec_fn=ignore) as running:
+        while running.poll() is None:
+            running.send_signal(signal.SIGHUP)
+            time.sleep(0.05)
+    assert running.returncode == 0 and output.exists()
+
+
+def test_a_later_run_replaces_what_a_killed_run_left(large_docs: Path, tmp_path: Path) -> None:
+    output = tmp_path / "d.jsonl"
+    running = start_run(large_docs, output)
+    running.kill()
+    running.communicate(timeout=20)
     assert prepare("--input", SAMPLES, "--output", output, "--debug_tiny") == 0
     assert sorted(path.name for path in output.parent.iterdir()) == ["d.jsonl", "d.manifest.json"]
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -302,12 +304,31 @@ def test_a_local_metric_of_the_evaluate_library(few: Path, tmp_path: Path) -> No
         ("--dataset", "d.jsonl", "--model", "copy", "--out", "results.txt"),
         ("--dataset", "d.jsonl", "--model", "copy", "--bits", "8"),
         ("--dataset", "d.jsonl", "--model", "copy", "--limit", "0"),
+        ("--dataset", "d.jsonl", "--model", "copy", "--seed", "-1"),
+        ("--dataset", "d.jsonl", "--model", "copy", "--seed", str(2**32)),
         ("--dataset", "d.jsonl", "--model", "x", "--top_p", "0.9"),
         ("--dataset", "d.jsonl", "--model", "copy", "--no_such_option"),
     ],
 )
-def test_wrong_usage(arguments: tuple[str, ...]) -> None:
+def test_wrong_usage(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert usage(*arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("eval.py: ") and error.endswith("; see --help\n") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_a_run_as_ctrl_c_does(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+    dataset = tmp_path / "pairs.jsonl"
+    row = {"bad": "Read teh file. " * 2000, "good": "Read the file. " * 2000}
+    dataset.write_text(f"{json.dumps(row)}\n" * 300)
+    command = [sys.executable, str(ROOT / "eval.py"), "--dataset", str(dataset), "--model", "copy", *PLAIN]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
+        time.sleep(3)  # it reads, and then scores, for much longer
+        running.send_signal(sent)
+        _, error = running.communicate(timeout=30)
+    assert running.returncode == code
+    assert error.endswith(f"eval.py: interrupted by {sent.name}; nothing was written\n") and "Traceback" not in error
+    assert list(tmp_path.iterdir()) == [dataset]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,16 @@ transformers = pytest.importorskip("transformers")
 peft = pytest.importorskip("peft")
 pytest.importorskip("bitsandbytes")
 
-from training import PAIRS, ROOT, read_log, run_script, torchrun, write_pairs, write_rows  # noqa: E402
+from training import (  # noqa: E402
+    PAIRS,
+    ROOT,
+    read_log,
+    run_script,
+    start_endless_training,
+    torchrun,
+    write_pairs,
+    write_rows,
+)
 
 import train_qlora  # noqa: E402
 from degraders.dataset.pairs import read_pairs  # noqa: E402
@@ -100,13 +109,20 @@ def test_the_command_line_offers_what_a_recipe_accepts() -> None:
         ["--dataset", "x.jsonl", "--lora_r", "0"],
         ["--dataset", "x.jsonl", "--learning_rate", "fast"],
         ["--dataset", "x.jsonl", "--bits", "8"],
+        ["--dataset", "x.jsonl", "--epochs", "0"],
+        ["--dataset", "x.jsonl", "--learning_rate", "0"],
+        ["--dataset", "x.jsonl", "--lora_alpha", "0"],
+        ["--dataset", "x.jsonl", "--seed", "-1"],
+        ["--dataset", "x.jsonl", "--seed", str(2**32)],
         [],
     ],
 )
-def test_wrong_usage_ends_with_exit_code_2(arguments: list[str]) -> None:
+def test_wrong_usage_ends_with_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         train_qlora.main(arguments)
     assert exit_.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("train_qlora.py: ") and error.endswith("; see --help\n") and error.count("\n") == 1
 
 
 @pytest.mark.slow
@@ -465,6 +481,24 @@ def test_ctrl_c_reports_the_last_checkpoint(pairs: Path, tmp_path: Path, capsys:
         code = train("--dataset", pairs, "--save_dir", tmp_path / "out", "--max_steps", 5, "--save_every", 2)
     assert code == 130
     assert "step-000002 is saved" in capsys.readouterr().err
+
+
+def test_a_signal_ends_a_run_as_ctrl_c_does(pairs: Path, tmp_path: Path) -> None:
+    running = start_endless_training(pairs, tmp_path / "out")
+    running.send_signal(signal.SIGTERM)
+    _, error = running.communicate(timeout=60)
+    assert running.returncode == 143 and "Traceback" not in error
+    assert "interrupted by SIGTERM; step-" in error and "continue with --resume" in error
+    assert not [path for path in (tmp_path / "out").rglob("*") if "partial" in path.name]
+
+
+@pytest.mark.slow
+def test_a_signal_ends_all_processes_of_a_run(pairs: Path, tmp_path: Path) -> None:
+    running = start_endless_training(pairs, tmp_path / "out", launcher=torchrun(2))
+    running.send_signal(signal.SIGTERM)
+    _, error = running.communicate(timeout=60)  # it ends only when all processes, which share stderr, have ended
+    assert error.count("interrupted by SIGTERM; step-") == 1
+    assert 'train_qlora.py"' not in error.partition("interrupted by SIGTERM")[0], "no traceback of ours"
 
 
 def test_data_without_splits_is_divided_between_documents() -> None:

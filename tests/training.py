@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,20 @@ def run_script(
     command = [sys.executable, *launcher, str(ROOT / "train_qlora.py"), *map(str, arguments)]
     settings = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"} | environment
     return subprocess.run(command, capture_output=True, text=True, env=settings, timeout=300)
+
+
+def start_endless_training(pairs: Path, folder: Path, *, launcher: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    """Start a run of train_qlora.py that would last for hours, and wait for its first checkpoint."""
+    command = [sys.executable, *launcher, str(ROOT / "train_qlora.py"), "--dataset", str(pairs), "--debug_tiny"]
+    endless = ["--max_steps", "1000000", "--patience", "0", "--save_every", "2", "--save_dir", str(folder)]
+    settings = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    running = subprocess.Popen(
+        [*command, *endless], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=settings
+    )
+    deadline = time.monotonic() + 120
+    while not list(folder.glob("checkpoints/step-??????")) and running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return running
 
 
 def torchrun(count: int) -> tuple[str, ...]:

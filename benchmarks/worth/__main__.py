@@ -39,12 +39,12 @@ from benchmarks.worth.run import run_benchmark
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = build_parser(__doc__)
-    options = cli.parse_options(parser, argv, Options)
     return cli.run_script(
-        parser.prog,
-        lambda: run_benchmark(options),
-        lambda: f"run the same command again to continue in {options.work}",
+        build_parser(__doc__),
+        argv,
+        Options,
+        run_benchmark,
+        lambda options: f"run the same command again to continue in {options.work}",
     )
 
 

@@ -62,7 +62,7 @@ class Options:
 
 
 def build_parser(description: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = cli.Parser(
         prog="benchmarks.worth",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -69,13 +69,11 @@ class EncodedText(NamedTuple):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = build_parser()
-    options = cli.parse_options(parser, argv, Options)
-    return cli.run_script(parser.prog, lambda: probe(options), lambda: "the table contains the finished adapters")
+    return cli.run_script(build_parser(), argv, Options, probe, lambda _: "the table contains the finished adapters")
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = cli.Parser(
         prog="benchmarks.worth.probe",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -102,11 +102,13 @@ def train(options: Options) -> None:
 
 def merge(options: Options) -> None:
     """Merge the adapter in --save_dir into its base model, without training."""
+    from fixer.artefacts import read_option
     from fixer.loading import merge_adapter
 
     if options.merge:
         check_merge_folder(options.merge)
-        merge_adapter(options.save_dir, options.merge)
+        bits = read_option(options.save_dir, "bits") or options.bits
+        merge_adapter(options.save_dir, options.merge, bits=bits)
         print(format_rows(written_rows([options.merge])))
 
 
@@ -292,8 +294,8 @@ def _add_run_options(option: Callable[..., None]) -> None:
     option("--force", action="store_true", help="replace the run in this folder")
     option("--resume", action="store_true", help="continue the run in this folder from its last checkpoint")
     option("--save_every", type=whole_number(1), default=100, metavar="N", help="steps between checkpoints")
-    option("--merge", type=Path, metavar="DIR", help="also write base model and adapter as one plain model; without "
-           "data: merge the adapter in --save_dir")  # fmt: skip
+    option("--merge", type=Path, metavar="DIR", help="also write base model and adapter as one plain model, to be "
+           "loaded with --bits 16; without data: merge the adapter in --save_dir")  # fmt: skip
     option("--tensorboard", action="store_true", help="also log to the folder tensorboard in --save_dir, to watch "
            "the training live")  # fmt: skip
     option("--threads", type=whole_number(1, 4096), metavar="N", help="CPU threads (default: torch decides)")
@@ -592,7 +594,7 @@ def write_files(
         card=model_card(options.base_model, values, facts, setup.style),
     )
     if options.merge:
-        merge_adapter(folder, options.merge)
+        merge_adapter(folder, options.merge, bits=options.bits)
     content = {
         "seed": options.seed,
         "options": values,

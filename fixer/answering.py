@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from tqdm import tqdm
 
 from degraders.dataset.pairs import Pair
 from degraders.errors import UserError
-from fixer.artefacts import MANIFEST
+from fixer.artefacts import read_option
 from fixer.devices import make_accelerator, process_share
 from fixer.generation import Sampling
 from fixer.guard import Limits
@@ -85,13 +84,7 @@ class AnswerSettings:
 
     def effective_max_length(self) -> int:
         """The most tokens that prompt and answer may have together."""
-        if self.max_length:
-            return self.max_length
-        try:
-            manifest = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
-            return int(manifest["options"]["max_length"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return MAX_LENGTH
+        return self.max_length or read_option(self.folder, "max_length") or MAX_LENGTH
 
 
 def default_keep_bias(model: str) -> float:

@@ -238,6 +238,14 @@ The licence of the base model applies to the adapter too, and so do the licences
 """
 
 
+def read_option(folder: Path, name: str) -> Any:
+    """The value of an option that an adapter was trained with; None if its folder has no manifest that names it."""
+    try:
+        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["options"][name]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> list[str]:
     """Write the manifest, with the digests of all files of the run, as the last file; returns the names of all."""
     names = [path.name for path in sorted(folder.iterdir()) if path.is_file() and path.name in _FILES]

@@ -36,6 +36,8 @@ _NO_CONNECTION = ("offline", "couldn't connect", "connectionerror", "maxretry", 
 _SMALLER_MODEL = "pass a smaller --base_model, --bits 4, or --device_map cpu"
 # When imported, it recommends a package for the kernels that `_keep_unpacked` switches off.
 logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+# It reports the types of weights that `merge_adapter` dequantises.
+logging.getLogger("transformers.integrations.bitsandbytes").setLevel(logging.ERROR)
 
 
 def check_bits(bits: int) -> None:
@@ -155,10 +157,12 @@ def load_adapter(
     base: str | None = None,
     attention: str = "auto",
     trust_remote_code: bool = False,
+    dequantised: bool = False,
 ) -> tuple[Any, Any, PromptStyle]:
     """Model, tokenizer and prompt style of an adapter's folder; pass `base` if its base model has moved.
 
-    UserError if something is missing, or if base and adapter do not fit together.
+    If `dequantised`, the linear layers of a base in 4 bits keep their quantised values, but in fp32. UserError if
+    something is missing, or if base and adapter do not fit together.
     """
     from peft import PeftModel
 
@@ -168,6 +172,8 @@ def load_adapter(
         model = load_base(name, bits=bits, device=device, attention=attention, trust_remote_code=trust_remote_code)
     except UserError as error:
         raise UserError(f"{folder}: its base model: {error}; if it has moved, pass --base_model") from error
+    if dequantised and bits == 4:
+        model = model.dequantize(torch.float32)
     try:
         with _quiet():
             adapted = PeftModel.from_pretrained(model, str(folder))
@@ -186,13 +192,16 @@ def read_base_name(folder: Path) -> str:
         raise UserError(f"{folder / ADAPTER_CONFIG}: cannot be read ({first_line(error)})") from error
 
 
-def merge_adapter(folder: Path, target: Path, *, base: str | None = None) -> None:
+def merge_adapter(folder: Path, target: Path, *, bits: int) -> None:
     """Write base and adapter as one plain model in 16 bits, with tokenizer and prompt style beside it.
 
-    The folder `target` is written completely or not at all.
+    `bits` are those that the adapter was trained with: one that was trained on a base in 4 bits has learned to
+    compensate the errors of its weights, so it is added to these weights and not to the original ones. The folder
+    `target` is written completely or not at all.
     """
-    # Not in 4 bits, into which nothing can be merged: the sum is computed in fp32 and rounded once.
-    model, tokenizer, style = load_adapter(folder, bits=32, device=torch.device("cpu"), base=base)
+    # The sum is computed in fp32 and rounded once; nothing can be merged into weights in 4 bits.
+    bits = 4 if bits == 4 else 32
+    model, tokenizer, style = load_adapter(folder, bits=bits, device=torch.device("cpu"), dequantised=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=target.parent) as name:
         partial = Path(name) / target.name

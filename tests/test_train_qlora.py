@@ -516,9 +516,12 @@ def test_data_without_splits_is_divided_between_documents() -> None:
     }
 
 
-def test_merging_needs_no_data(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert train("--dataset", pairs, "--save_dir", tmp_path / "out") == 0
-    assert train_qlora.main(["--save_dir", str(tmp_path / "out"), "--merge", str(tmp_path / "merged")]) == 0
-    assert (tmp_path / "merged" / "model.safetensors").exists()
+@pytest.mark.parametrize("bits", [4, 32])
+def test_merging_needs_no_data(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], bits: int) -> None:
+    """It merges into the same weights as during the training: into those in 4 bits if the adapter learned on them."""
+    out, during, later = (tmp_path / name for name in ("out", "during", "later"))
+    assert train("--dataset", pairs, "--bits", bits, "--save_dir", out, "--merge", during) == 0
+    assert train_qlora.main(["--save_dir", str(out), "--merge", str(later)]) == 0
+    assert (during / "model.safetensors").read_bytes() == (later / "model.safetensors").read_bytes()
     assert train_qlora.main(["--save_dir", str(tmp_path / "nothing"), "--merge", str(tmp_path / "m")]) == 1
     assert "Traceback" not in capsys.readouterr().err

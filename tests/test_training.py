@@ -315,14 +315,16 @@ def test_orders_differ_between_seeds_and_epochs() -> None:
     assert len({tuple(training.epoch_order(30, seed, epoch)) for seed in (1, 2) for epoch in (0, 1)}) == 4
 
 
-def test_merging_gives_the_logits_of_base_and_adapter(tmp_path: Path) -> None:
-    model = quantised(bits=32)
+@pytest.mark.parametrize("bits", [4, 16, 32])
+def test_merging_gives_the_logits_of_base_and_adapter(tmp_path: Path, bits: int) -> None:
+    """A base in 4 bits is merged as it was trained: with its quantised values, not with the original ones."""
+    model = quantised(bits=bits)
     randomise_b(model)
     folder = tmp_path / "adapter"
     model.save_pretrained(folder)
     loading.tiny_tokenizer().save_pretrained(folder)
     PromptStyle().save(folder)
-    loading.merge_adapter(folder, tmp_path / "merged")
+    loading.merge_adapter(folder, tmp_path / "merged", bits=bits)
     assert not list((tmp_path / "merged").glob("*.bin")) and (tmp_path / "merged" / "model.safetensors").exists()
     plain = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype=torch.float32)
     ids = torch.arange(40)[None]

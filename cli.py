@@ -55,7 +55,9 @@ def run_script(
     except UserError as error:
         message = str(error)
     except ImportError as error:
-        message = f"{error.name or error} is missing; pip install -r requirements.txt"
+        message = (
+            f"{error.name or error} is missing; pip install -r requirements.txt (for stage 1: requirements-data.txt)"
+        )
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

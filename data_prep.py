@@ -97,7 +97,8 @@ def build_parser() -> argparse.ArgumentParser:
     option("--preview", type=Path, metavar="FILE", help="also write an HTML page with some of the records")
 
     option = option_adder(parser.add_argument_group("degradation"))
-    option("--n-per-doc", type=whole_number(1, 10_000), default=3, metavar="N", help="variants of each unit of text")
+    option("--n-per-doc", type=whole_number(1, 10_000), default=3, metavar="N", help="variants of each unit of a "
+           "document")  # fmt: skip
     option("--seed", type=whole_number(0, MAX_SEED), default=42, metavar="N", help="the same seed gives the same bytes")
     option("--degraders", type=comma_list, nargs="+", metavar="NAME", help="names, families or globs of degraders to "
            "use, even those that the profile disables (default: all that it enables)")  # fmt: skip
@@ -108,7 +109,13 @@ def build_parser() -> argparse.ArgumentParser:
     option("--profile", type=Path, metavar="FILE", help="error frequencies: a file written by --calibrate, or "
            "'repairable' for those of real fixes that the text alone determines (default: those of all real "
            "fixes)")  # fmt: skip
-    option("--identity-rate", type=number(0, 1), default=0.05, metavar="P", help="share of pairs with bad = good")
+    option(
+        "--identity-rate",
+        type=number(0, 1),
+        default=0.05,
+        metavar="P",
+        help="chance that a variant is the unchanged text",
+    )
     option("--single-fault-rate", type=number(0, 1), metavar="P", help="share of variants with exactly one error "
            "(default: as the severity gives)")  # fmt: skip
     option("--recoverable", type=_classes, default="ABC", metavar="ABC", help="classes of errors to make")
@@ -239,6 +246,10 @@ class Options:
             raise UserError("--report needs --calibrate PAIRS")
         if self.llm_backend != "stub" and not self.llm_model:
             raise UserError(f"--llm-backend {self.llm_backend} needs --llm-model NAME")
+        if self.llm_backend == "stub" and (self.llm_model or self.llm_base_url):
+            raise UserError("--llm-model and --llm-base-url need --llm-backend transformers or openai")
+        if self.llm_backend == "stub" and self.llm_problems and not self.llm_share:
+            raise UserError("--llm-problems needs --llm-share P, or --llm-backend transformers or openai")
         if "@" in (self.llm_base_url or ""):
             raise UserError("--llm-base-url must not contain a password; the key is read from OPENAI_API_KEY")
         output_format(self.output)

@@ -6,7 +6,7 @@
 Divides the pairs (`bad`, `good`, and `repo` or `doc_id`) by the owner of their project, calibrates a profile on one
 half, degrades the good sides of the other half, and compares the errors with the real ones there:
 
-- the Jensen-Shannon distance of each distribution, with the distance of two halves of the real projects as the floor;
+- the Jensen-Shannon divergence of each distribution, with that of two halves of the real projects as the floor;
 - the AUC of a classifier (5 folds, no project in two of them) that separates generated errors from real ones: by single
   errors, by whole texts, and within a category. At 0.5 it cannot separate them.
 
@@ -130,8 +130,8 @@ def select_categories(texts: Sequence[AnnotatedText], categories: frozenset[str]
 
 def figures(real: Sequence[AnnotatedText], generated: Sequence[AnnotatedText]) -> dict[str, float | None]:
     """Distances, then AUCs, by name."""
-    distances = compare.distances(compare.measure_distributions(real), compare.measure_distributions(generated))
-    values: dict[str, float | None] = {f"distance, {name}": value for name, value in distances.items()}
+    divergences = compare.divergences(compare.measure_distributions(real), compare.measure_distributions(generated))
+    values: dict[str, float | None] = {f"divergence, {name}": value for name, value in divergences.items()}
     values["AUC, single errors"] = auc(single_errors(generated), single_errors(real), error_features)
     values["AUC, whole texts"] = auc(generated, real, text_features)
     for category in sorted(compare.TEXT_REPAIRABLE):

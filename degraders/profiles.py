@@ -84,7 +84,7 @@ def _rounded(shares: Iterable[float]) -> list[float]:
     return [round(share, 4) for share in shares]
 
 
-REPAIRABLE = "repairable"
+BUILTIN = ("realistic", "repairable")
 """The built-in profile of the real fixes that follow from the text alone, and that a fixer can learn."""
 
 
@@ -96,13 +96,13 @@ def builtin_profile(name: str = "realistic") -> Profile:
 
 
 def read_profile(path: Path) -> Profile:
-    """The profile of a file, or the built-in one if the path is `repairable`. Raises UserError if it is invalid."""
-    if str(path) == REPAIRABLE:
-        return builtin_profile(REPAIRABLE)
+    """The profile of a file, or a built-in one if the path is its name. Raises UserError if it is invalid."""
+    if str(path) in BUILTIN:
+        return builtin_profile(str(path))
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        raise UserError(f"{path}: cannot be read ({error.strerror}); name a file, or {' or '.join(BUILTIN)}") from error
     return _parse_profile(data, str(path))
 
 

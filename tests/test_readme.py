@@ -61,7 +61,7 @@ def checkout(tmp_path: Path) -> Path:
     """A folder that looks like a clone, with documents and real pairs of the user's."""
     for name in CHECKOUT:
         (tmp_path / name).symlink_to(ROOT / name)
-    shutil.copytree(ROOT / "sample_docs" / "guide", tmp_path / "docs")
+    shutil.copytree(ROOT / "sample_docs", tmp_path / "docs")
     return tmp_path
 
 

@@ -1,4 +1,4 @@
-"""Real errors and generated errors that resemble them: fixes and their names, profiles, calibration, distances."""
+"""Real errors and generated errors that resemble them: fixes and their names, profiles, calibration, divergences."""
 
 from __future__ import annotations
 
@@ -160,11 +160,11 @@ counters = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 9), min_size=
 
 
 @given(counters, counters)
-def test_distances_are_symmetric_and_between_0_and_1(left: Counter[str], right: Counter[str]) -> None:
-    assert compare.distance(left, left) == 0
-    assert compare.distance(left, right) == pytest.approx(compare.distance(right, left))
-    assert 0 <= compare.distance(left, right) <= 1
-    assert compare.distance(Counter(a=1), Counter(b=1)) == 1
+def test_divergences_are_symmetric_and_between_0_and_1(left: Counter[str], right: Counter[str]) -> None:
+    assert compare.divergence(left, left) == 0
+    assert compare.divergence(left, right) == pytest.approx(compare.divergence(right, left))
+    assert 0 <= compare.divergence(left, right) <= 1
+    assert compare.divergence(Counter(a=1), Counter(b=1)) == 1
 
 
 def write_pairs(path: Path, count: int = 60) -> Path:

@@ -22,7 +22,7 @@ The fields of a span, in this order:
 - `token_start`, `token_end`: its range in white-space tokens of `bad`
 - `good_start`, `good_end`: its range in characters of `good`
 - `bad`, `good`: the texts of the two ranges
-- `label`, `family`: the degrader that made the error, `grammar.its`, and its family, `grammar`
+- `label`, `family`: the degrader that made the error, `grammar.agreement`, and its family, `grammar`
 - `recoverable`: whether the text reveals the repair: class A to D of `taxonomy.RECOVERABILITY`
 - `evidence`: the range [start, end) of `bad` that still holds the right value (class C), else null
 

@@ -175,7 +175,8 @@ def summary_rows(
     ]
     empty = [name for name, share in zip(SPLITS, fractions, strict=True) if share and not total.splits[name]]
     if empty:
-        rows.append(("note", f"no document in {' or '.join(empty)}: there are too few documents for so small a share"))
+        hint = "too few documents for so small a share; pass larger shares (--splits)"
+        rows.append(("note", f"no document in {' or '.join(empty)}: {hint}"))
     return rows
 
 

@@ -20,7 +20,7 @@ from degraders.realism.fixes import Fix
 Distributions: TypeAlias = dict[str, Counter[str]]
 
 COMPARED = ("category", "kind", "position", "errors a text", "errors per 100 words", "size of an error", "typo")
-"""The distributions whose distances are averaged."""
+"""The distributions whose divergences are averaged."""
 TEXT_REPAIRABLE = frozenset(
     ("spelling", "grammar", "punctuation", "capitalisation", "white space", "markup", "wording")
 )
@@ -98,7 +98,7 @@ def _bin_label(name: str, value: float) -> str:
     return f"{low + is_whole:g} to {limits[at]:g}"
 
 
-def distance(left: Counter[str], right: Counter[str]) -> float:
+def divergence(left: Counter[str], right: Counter[str]) -> float:
     """The Jensen-Shannon divergence of two distributions, base 2: 0 if they are equal, 1 if they share no value.
 
     Lin 1991, "Divergence Measures Based on the Shannon Entropy".
@@ -113,16 +113,16 @@ def distance(left: Counter[str], right: Counter[str]) -> float:
     return max(0.0, total)
 
 
-def distances(real: Distributions, generated: Distributions) -> dict[str, float]:
-    """The distance of each distribution, and their mean under `mean`."""
-    by_name = {name: distance(real.get(name, Counter()), generated.get(name, Counter())) for name in COMPARED}
+def divergences(real: Distributions, generated: Distributions) -> dict[str, float]:
+    """The divergence of each distribution, and their mean under `mean`."""
+    by_name = {name: divergence(real.get(name, Counter()), generated.get(name, Counter())) for name in COMPARED}
     return {**by_name, "mean": sum(by_name.values()) / len(by_name)}
 
 
 def comparison_table(real: Distributions, generated: Distributions) -> str:
-    """A text with the distances, and the most frequent values of each distribution in per cent, side by side."""
-    lines = [f"{'distribution':<24}{'distance':>9}"]
-    lines += [f"{name:<24}{value:>9.3f}" for name, value in distances(real, generated).items()]
+    """A text with the divergences, and the most frequent values of each distribution in per cent, side by side."""
+    lines = [f"{'distribution':<24}{'divergence':>11}"]
+    lines += [f"{name:<24}{value:>11.3f}" for name, value in divergences(real, generated).items()]
     for name in COMPARED:
         sides = real.get(name, Counter()), generated.get(name, Counter())
         lines += ["", f"{name:<44}{'real %':>8}{'generated %':>13}"]
@@ -154,9 +154,9 @@ def plot_comparison(path: Path, real: Distributions, generated: Distributions) -
         raise UserError("--report draws with matplotlib, which is not installed: pip install matplotlib") from error
     figure = Figure(figsize=(15, 18), layout="constrained")
     FigureCanvasAgg(figure)
-    by_name = distances(real, generated)
+    by_name = divergences(real, generated)
     for axes, name in zip(figure.subplots(4, 2).flat, COMPARED, strict=False):
-        axes.set_title(f"{name}: distance {by_name[name]:.3f}", fontsize=10)
+        axes.set_title(f"{name}: divergence {by_name[name]:.3f}", fontsize=10)
         _draw_bars(axes, name, real.get(name, Counter()), generated.get(name, Counter()))
     figure.axes[-1].set_axis_off()
     partial = path.with_name(path.name + ".partial")

@@ -271,8 +271,8 @@ def _far_paragraph(unit: Unit, draw: Draw) -> str | None:
 
 def _in_format(unit: Unit, line: str) -> str:
     """A line of Markdown in the format of the unit."""
-    marks = {"markdown": "`", "rst": "``", "text": ""}
-    return line.replace("`", marks[unit.doc.format])
+    code_mark = {"markdown": "`", "rst": "``"}.get(unit.doc.format, "")
+    return line.replace("`", code_mark)
 
 
 @degrader(

@@ -34,6 +34,7 @@ from cli import (
 )
 from degraders import __version__
 from degraders.errors import UserError
+from degraders.text.dialects import AUTO, DIALECTS
 
 if TYPE_CHECKING:
     from degraders.dataset.pipeline import PipelineSettings
@@ -88,6 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     option("--text-field", default="text", metavar="NAME", help="field that holds the text in JSONL or a data set")
     option("--hf_dataset", metavar="NAME", help="data set of the Hugging Face hub, or a local folder with one")
     option("--hf_split", default="train", metavar="NAME", help="split of that data set")
+    option("--dialect", choices=DIALECTS, default=AUTO, help="dialect of Markdown; auto: recognised in each document")
     option("--max-bytes", type=whole_number(1), default=20_000_000, metavar="N", help="skip larger documents")
 
     option = option_adder(parser.add_argument_group("output"))
@@ -178,6 +180,7 @@ class Options:
     text_field: str
     hf_dataset: str | None
     hf_split: str
+    dialect: str
     max_bytes: int
 
     output: Path
@@ -355,6 +358,7 @@ def make_pipeline_settings(options: Options) -> PipelineSettings:
         min_words=options.min_words,
         n_per_doc=options.n_per_doc,
         max_bytes=options.max_bytes,
+        dialect=options.dialect,
         profile=profiles.read_profile(options.profile) if options.profile else profiles.builtin_profile(),
         keep_disabled=options.degraders is not None,
         llm=make_rewrite_settings(options),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from degraders.catalogue import all_degraders
+from degraders.dataset.records import check_record, make_record
 from degraders.engine import Degradation, Plan, Variant
 from degraders.registry import Degrader
 from degraders.text.document import Document, Unit
@@ -36,3 +39,31 @@ def assert_token_offsets(bad: str, start: int, end: int, first: int, last: int) 
         at += len(token)
     assert overlapped == list(range(first, last))
     assert 0 <= first <= last <= len(bad.split())
+
+
+def heavy(items: tuple[Degrader, ...], seed: int) -> Plan:
+    return Plan(items, seed=seed, severity=6.0, identity_rate=0.0, allow_lossy=True)
+
+
+def assert_lawful(unit: Unit, variant: Variant) -> None:
+    row = make_record(unit, variant, number=0, seed=0, split="train")
+    assert check_record(row) == []
+    assert row["good"] == unit.text
+    for span in row["spans"]:
+        assert_token_offsets(row["bad"], span["start"], span["end"], span["token_start"], span["token_end"])
+        assert span["bad"] != span["good"]
+        if span["recoverable"] == "C":
+            start, end = span["evidence"]
+            assert 0 <= start < end <= len(row["bad"])
+    for error in variant.errors:
+        assert_contained(unit, error.span.good_start, error.span.good_end, error.span.bad, error.degrader)
+
+
+def assert_contained(unit: Unit, start: int, end: int, text: str, item: Degrader) -> None:
+    pieces: Counter[str] = Counter()
+    for left, right, kind in unit.doc.protected:
+        left, right = left - unit.start, right - unit.start
+        if left < end and start < right and kind not in item.touches:
+            assert start <= left and right <= end, f"{item.name} cuts into {kind}"
+            pieces[unit.text[left:right]] += 1
+    assert all(text.count(piece) >= times for piece, times in pieces.items()), f"{item.name} loses protected text"

@@ -13,13 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from support import assert_token_offsets, whole
+from support import assert_lawful, heavy, whole
 
 from degraders.catalogue import all_degraders
-from degraders.dataset.records import check_record, make_record
 from degraders.dataset.sources import FORMAT_BY_ENDING, Source, decode
-from degraders.engine import Degradation, Plan, Variant
-from degraders.registry import Degrader
+from degraders.engine import Degradation, Plan
 from degraders.text.document import Document, Unit
 from degraders.text.parse import parse
 from degraders.text.units import divide
@@ -45,34 +43,6 @@ def sample_units() -> list[Unit]:
 
 def parsed(source: Source) -> Document:
     return parse(source.text, doc_id=source.doc_id, format=source.format)
-
-
-def heavy(items: tuple[Degrader, ...], seed: int) -> Plan:
-    return Plan(items, seed=seed, severity=6.0, identity_rate=0.0, allow_lossy=True)
-
-
-def assert_lawful(unit: Unit, variant: Variant) -> None:
-    row = make_record(unit, variant, number=0, seed=0, split="train")
-    assert check_record(row) == []
-    assert row["good"] == unit.text
-    for span in row["spans"]:
-        assert_token_offsets(row["bad"], span["start"], span["end"], span["token_start"], span["token_end"])
-        assert span["bad"] != span["good"]
-        if span["recoverable"] == "C":
-            start, end = span["evidence"]
-            assert 0 <= start < end <= len(row["bad"])
-    for error in variant.errors:
-        assert_contained(unit, error.span.good_start, error.span.good_end, error.span.bad, error.degrader)
-
-
-def assert_contained(unit: Unit, start: int, end: int, text: str, item: Degrader) -> None:
-    pieces: Counter[str] = Counter()
-    for left, right, kind in unit.doc.protected:
-        left, right = left - unit.start, right - unit.start
-        if left < end and start < right and kind not in item.touches:
-            assert start <= left and right <= end, f"{item.name} cuts into {kind}"
-            pieces[unit.text[left:right]] += 1
-    assert all(text.count(piece) >= times for piece, times in pieces.items()), f"{item.name} loses protected text"
 
 
 @st.composite

@@ -27,6 +27,7 @@ from degraders.rewrites.cache import open_cache
 from degraders.rewrites.checks import accept
 from degraders.rewrites.requests import LEARNED, Rewriter, RewriteRequest, RewriteSettings, choose_passage, get_problem
 from degraders.rewrites.stub import Stub
+from degraders.text.dialects import AUTO, DIALECTS
 from degraders.text.document import Region, Unit
 from degraders.text.parse import parse
 from degraders.text.units import divide
@@ -45,8 +46,9 @@ class PipelineSettings:
     """The settings of a run, as plain values that can be sent to a worker process.
 
     `degraders` are names. `keep_disabled` keeps those that the profile disables, with the weights that they declare.
-    `severity`, `identity_rate`, `single_fault_rate`, `allow_lossy` and `classes` are those of a `Plan`. Without
-    `max_chars`, units are as long as the texts of the profile. `llm` is None in a run without a language model.
+    `dialect` is that of `parse`. `severity`, `identity_rate`, `single_fault_rate`, `allow_lossy` and `classes` are
+    those of a `Plan`. Without `max_chars`, units are as long as the texts of the profile. `llm` is None in a run
+    without a language model.
     """
 
     degraders: tuple[str, ...]
@@ -62,6 +64,7 @@ class PipelineSettings:
     n_per_doc: int
     max_bytes: int
     profile: Profile
+    dialect: str = AUTO
     keep_disabled: bool = False
     llm: RewriteSettings | None = None
     max_units: int | None = None
@@ -69,6 +72,8 @@ class PipelineSettings:
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
             raise ValueError(f"unit {self.unit!r} is not one of {', '.join(UNITS)}")
+        if self.dialect not in DIALECTS:
+            raise ValueError(f"dialect {self.dialect!r} is not one of {', '.join(DIALECTS)}")
         if self.n_per_doc < 1 or self.max_bytes < 1 or self.min_words < 0:
             raise ValueError("n_per_doc and max_bytes are at least 1, min_words at least 0")
         if (self.max_chars is not None and self.max_chars < 1) or (self.max_units is not None and self.max_units < 1):
@@ -161,7 +166,7 @@ class _UnitStep:
         self.longest_block = 8 * max(self.max_chars)
 
     def _divide(self, source: Source) -> list[Unit]:
-        doc = parse(source.text, doc_id=source.doc_id, format=source.format)
+        doc = parse(source.text, doc_id=source.doc_id, format=source.format, dialect=self.settings.dialect)
         return divide(doc, unit=self.settings.unit, max_chars=self.max_chars)[: self.settings.max_units]
 
     def _rejection_reason(self, unit: Unit) -> str:

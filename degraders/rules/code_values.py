@@ -8,7 +8,7 @@ from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.registry import Fault, Place, Subtype, pattern, register_degrader
 from degraders.rules.code import block_of, line_of
-from degraders.rules.names import RELATED_WORDS, STAND_INS, change_part, misspell_name, replace_name
+from degraders.rules.names import RELATED_WORDS, STAND_INS, change_part, misspell_name, replace_name, write_digits_as
 from degraders.text.document import BLOCK
 
 _NAME = re.compile(r"[A-Za-z_]\w{2,30}")
@@ -45,10 +45,10 @@ def _change_name(place: Place, draw: Draw) -> Fault | None:
 def _change_number(place: Place, draw: Draw) -> Fault | None:
     """`8080` → `8000`, `0.1` → `0.2`."""
     text = place.text
-    digits = [at for at, char in enumerate(text) if char.isdigit()]
+    digits = [at for at, char in enumerate(text) if char.isdecimal()]
     at = digits[-1 - min(draw.below(len(digits)), draw.below(len(digits)))]
     wrong = str((int(text[at]) + draw.choice((1, 2, 1, 3, 9, 8, 5))) % 10)
-    return replace_name(place, text[:at] + wrong + text[at + 1 :])
+    return replace_name(place, text[:at] + write_digits_as(wrong, text[at]) + text[at + 1 :])
 
 
 def _change_string(place: Place, draw: Draw) -> Fault | None:

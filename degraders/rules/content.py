@@ -23,7 +23,7 @@ from degraders.registry import (
     words,
 )
 from degraders.rules.layout import blocks, direct_items, is_inside, is_open, is_prose
-from degraders.rules.names import STAND_INS, change_part, misspell_name, replace_name
+from degraders.rules.names import STAND_INS, change_part, misspell_name, replace_name, write_digits_as
 from degraders.rules.vocabulary import PLURAL_OF, SINGULAR_OF
 from degraders.text.document import BLOCK, Region, Unit
 from degraders.text.sentences import sentences
@@ -231,6 +231,11 @@ def _change_number(place: Place, draw: Draw) -> str | None:
 
 
 def _other_number(number: str, draw: Draw) -> str:
+    """A number near the right one, in digits of the same script."""
+    return write_digits_as(_near_number(number, draw), number)
+
+
+def _near_number(number: str, draw: Draw) -> str:
     """A number near the right one: an earlier or later version, another port, a close count."""
     parts = number.split(".")
     if len(parts) > 1:

@@ -137,7 +137,11 @@ def strip_fence(place: Place, draw: Draw) -> Fault | None:
             return None
         return _unindent(text, start=block.start, code=code, end=block.inner_end, depth=len(before))
     if not _is_fenced(unit, block):
-        return None if before.strip(" ") else _unindent(text, start=code, code=code, end=block.inner_end, depth=0)
+        return (
+            None
+            if block.info or before.strip(" ")
+            else _unindent(text, start=code, code=code, end=block.inner_end, depth=0)
+        )
     content = text[code : block.inner_end]
     if not QUOTE_PREFIX.match(before) or "```" in content or not content.strip(" \t\r\n>"):
         return None

@@ -11,7 +11,7 @@ from degraders.edits import Edit
 from degraders.lexicon import phrases, word_set
 from degraders.registry import CorruptFunction, Fault, Place, Subtype, degrader, regions, register_degrader
 from degraders.rules.layout import line_start, next_line
-from degraders.rules.names import RELATED_WORDS, first_mention, misspell
+from degraders.rules.names import RELATED_WORDS, first_mention, misspell, write_digits_as
 from degraders.rules.options import Option, choose_option
 from degraders.text.document import BLOCK, INLINE, Region, Unit
 
@@ -238,9 +238,9 @@ def _moved_page_options(place: Place, start: int, end: int, draw: Draw) -> Itera
         yield Option(2, at, start + url.index("/", first) + 1, "", recoverable="D")
     yield Option(1.5, at, at, draw.choice(_FOLDERS) + "/", recoverable="D")
     yield Option(1.5, at, after, draw.choice(_FOLDERS), recoverable="D")
-    if segment.isdigit():
-        other_number = max(1, int(segment) + draw.choice((-1, 1, -2, 10)))
-        yield Option(3, at, after, str(other_number), recoverable="D")
+    if segment.isdecimal():
+        other_number = str(max(1, int(segment) + draw.choice((-1, 1, -2, 10))))
+        yield Option(3, at, after, write_digits_as(other_number, segment), recoverable="D")
     if re.fullmatch(r"v?\d+(?:\.\d+)*", segment):
         version = draw.choice(("latest", "master", "v1", "stable", segment[:-1] + "0"))
         yield Option(2, at, after, version, recoverable="D")

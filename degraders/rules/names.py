@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from unicodedata import decimal
 
 from degraders.draw import Draw
 from degraders.edits import Edit
@@ -55,6 +56,15 @@ def change_part(name: str, draw: Draw) -> str | None:
     if len(parts) > 1:
         return (name[:start].rstrip("_-") if end == len(name) else name[:start]) + name[end:].lstrip("_-")
     return None
+
+
+def write_digits_as(number: str, right: str) -> str:
+    """A number in the digits of the script that the right one is written in."""
+    first = next((char for char in right if not char.isascii() and char.isdecimal()), None)
+    if first is None:
+        return number
+    zero = ord(first) - decimal(first)
+    return number.translate({ord("0") + digit: zero + digit for digit in range(10)})
 
 
 def first_mention(unit: Unit, token: str, start: int, end: int) -> tuple[int, int] | None:

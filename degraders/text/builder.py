@@ -7,22 +7,28 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+from degraders.text.dialects import AUTO
 from degraders.text.document import BLOCK, INLINE, Document, Region
 
 
 class Builder:
     """Collects the regions, protected ranges, prose and code of a text, in order of position, and builds the Document.
 
-    `prose_ranges` holds [start, end, opens, body] lists, as `add_prose` takes them.
+    `prose_ranges` holds [start, end, opens, body] lists, as `add_prose` takes them. `dialect` is the dialect to read
+    Markdown in, `recognised` the one that the parser recognised.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, doc_id: str = "", dialect: str = AUTO) -> None:
         self.text = text
+        self.doc_id = doc_id
+        self.dialect = dialect
+        self.recognised = ""
         self.regions: defaultdict[str, list[Region]] = defaultdict(list)
         self.protected: list[tuple[int, int, str]] = []
         self.prose_ranges: list[list[int]] = []
         self.code_ranges: list[tuple[int, int]] = []
         self.blocks: list[Region] = []
+        self.hidden: list[tuple[int, int, str]] = []
 
     def add_region(
         self,
@@ -45,6 +51,12 @@ class Builder:
         if end > start:
             self.protected.append((start, end, kind))
 
+    def hide(self, start: int, end: int, kind: str) -> None:
+        """Protect [start, end), and take it out of the prose that the parser reports."""
+        self.protect(start, end, kind)
+        if end > start:
+            self.hidden.append((start, end, kind))
+
     def add_prose(self, start: int, end: int, opens: bool, body: bool) -> None:
         """Add the prose [start, end); `opens` says that a block begins there, `body` that it is running text."""
         ranges = self.prose_ranges
@@ -53,7 +65,7 @@ class Builder:
         elif opens or end > start:
             ranges.append([start, end, opens, body])
 
-    def build(self, doc_id: str, format: str) -> Document:
+    def build(self, format: str) -> Document:
         """Build the Document of everything collected so far."""
         for regions in self.regions.values():
             regions.sort()
@@ -61,11 +73,15 @@ class Builder:
         prose = self._prose_mask()
         headings = [(start, end, BLOCK) for start, end, _, body in self.prose_ranges if not body and start < end]
         body = _blank(prose, headings, BLOCK)
+        if self.hidden:
+            hidden = _disjoint(self.hidden)
+            prose, body = _hide(prose, hidden), _hide(body, hidden)
         prose, body = self._hide_technical(prose, body)
         protected = _disjoint(self.protected)
         return Document(
-            doc_id=doc_id,
+            doc_id=self.doc_id,
             format=format,
+            dialect=self.recognised,
             text=self.text,
             regions=dict(self.regions),
             protected=protected,
@@ -181,3 +197,17 @@ def _blank(mask: str, ranges: Sequence[tuple[int, int, str]], blank: str = INLIN
         at = end
     out.append(mask[at:])
     return "".join(out)
+
+
+def _hide(mask: str, ranges: Sequence[tuple[int, int, str]]) -> str:
+    """The mask with the ranges blanked; borders between blocks stay."""
+    out: list[str] = []
+    at = 0
+    for start, end, _ in ranges:
+        out += mask[at:start], _NO_BORDER.sub(INLINE, mask[start:end])
+        at = end
+    out.append(mask[at:])
+    return "".join(out)
+
+
+_NO_BORDER = re.compile(f"[^{BLOCK}]")

@@ -92,7 +92,8 @@ class Document:
     `regions` holds the regions by kind, in order of their start; `protected` the ranges (start, end, kind) that no
     degrader may change unless it names their kind; `prose` is the mask of all natural language, `body` the mask of
     running text alone (no headings, no table cells), `code` the mask of the contents of code blocks; `blocks` are the
-    outermost blocks, between which the text may be divided.
+    outermost blocks, between which the text may be divided. `dialect` names the dialect of Markdown that the parser
+    recognised; it is empty for other formats.
     """
 
     doc_id: str
@@ -104,6 +105,7 @@ class Document:
     body: str
     code: str
     blocks: list[Region]
+    dialect: str = ""
 
     @lazy
     def newline(self) -> str:

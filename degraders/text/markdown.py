@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyromark
 
 from degraders.text.builder import Builder
+from degraders.text.dialect_lines import adapt_lines, has_lines
+from degraders.text.dialect_spans import adapt_formulas, adapt_spans, has_spans
+from degraders.text.dialects import AUTO, Copy, blanks, recognise_constructs
 
 _OPTIONS = (
     pyromark.Options.ENABLE_TABLES
@@ -19,12 +23,19 @@ _OPTIONS = (
     | pyromark.Options.ENABLE_HEADING_ATTRIBUTES
     | pyromark.Options.ENABLE_GFM
 )
-_MATH_OPTIONS = _OPTIONS | pyromark.Options.ENABLE_MATH
-_FORMULA = re.compile(r"\$(?:\$|(?<![\w`$]\$)[^\s$`](?:[^$`\n]*[^\s$`])?\$(?![\w`]))")
+_DEFINITION_LIST = re.compile(r"\n[ \t>]*:[ \t]+\S")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _FRONT_MATTER = re.compile(
-    r"(---|\+\+\+)[ \t]*\r?\n(?=[ \t]*(?:#|[\w\"'-]+[ \t]*[:=]))(?:.*\r?\n)*?(?:\1|\.\.\.)[ \t]*(?:\r?\n|\Z)"
+    r"(?:<!--(?:[^-]|-(?!->))*+-->\s*)*+(---|\+\+\+)[ \t]*\r?\n"
+    r"(?=[ \t]*(?:#|[\w\"'-]+[ \t]*[:=]|\[\[?[\w.-]+\]\]?[ \t]*\r?\n))"
+    r"(?:.*\r?\n)*?(?:\1|\.\.\.)[ \t]*(?:\r?\n|\Z)"
 )
+_JSON_FRONT_MATTER = re.compile(r"\{\s*\"[^\"\n]*\"\s*:")
+_LINE_END = re.compile(r"[ \t]*(?:\r?\n|\Z)")
+_BLOCK_SYNTAX = re.compile(r"[-*+#<`~>|]|\d+[.)]")
+_ATTRIBUTES = re.compile(r"\{[^{}\n]*\}")
+_ALERT = re.compile(r"\[![A-Za-z]+\]")
+_MAX_PASSES = 4
 _DEFINITION = re.compile(
     r"\[(?:(?<=^\[)|(?<=^ \[)|(?<=^  \[)|(?<=^   \[))[^\]\n]+\]:[ \t]*(?:\r?\n[ \t]*)?\S[^\r\n]*", re.MULTILINE
 )
@@ -39,6 +50,9 @@ _KINDS = {
     "TableHead": "row",
     "TableRow": "row",
     "TableCell": "cell",
+    "DefinitionList": "definition_list",
+    "DefinitionListTitle": "term",
+    "DefinitionListDefinition": "description",
     "HtmlBlock": "html_block",
     "FootnoteDefinition": "footnote",
     "Emphasis": "emphasis",
@@ -60,26 +74,45 @@ class _Scanner:
 
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
-        self.text = builder.text
+        self.text = self.parsed = builder.text
         self.depth = 0
         self.opens = True
         self.body = True
         self.in_code = False
         self.hidden = 0
+        self.items: Mapping[int, str] = {}
+        self.titles: Mapping[int, str] = {}
 
     def run(self) -> None:
         skip = self._front_matter()
-        # Each non-ASCII character becomes one ASCII character, so that the parser's byte offsets are character offsets.
-        ascii_text = self.text
-        if not ascii_text.isascii():
-            for char in set(_NOT_ASCII.findall(ascii_text)):
-                ascii_text = ascii_text.replace(char, "x" if char.isalnum() else "?")
-        if skip:
-            ascii_text = re.sub(r"[^\r\n]", " ", ascii_text[:skip]) + ascii_text[skip:]
-        # If formulas were always enabled, two shell variables would hide the code spans between them.
-        options = _MATH_OPTIONS if _FORMULA.search(ascii_text) else _OPTIONS
-        self._read(pyromark.events_with_range(ascii_text, options=options))
+        copy = self._adapt(skip)
+        self.items, self.titles = copy.items, copy.titles
+        text = blanks(self.text[:skip]) + copy.parsed_text()[skip:]
+        if not text.isascii():
+            # One ASCII character for each other one, so that the parser's byte offsets are character offsets.
+            for char in set(_NOT_ASCII.findall(text)):
+                text = text.replace(char, "x" if char.isalnum() else "?")
+        options = _OPTIONS
+        if _DEFINITION_LIST.search(text):
+            options |= pyromark.Options.ENABLE_DEFINITION_LIST
+        formulas = adapt_formulas(text)
+        if formulas is not None:
+            text, options = formulas, options | pyromark.Options.ENABLE_MATH
+        if "jsx" in copy.constructs:
+            text = _without_indented_code(text, options)
+        self.parsed = text
+        self._read(pyromark.events_with_range(text, options=options))
         self._definitions()
+        self._add_syntax(copy)
+
+    def _adapt(self, skip: int) -> Copy:
+        """The copy of the text that the parser reads, with what is to be added to its events."""
+        builder = self.builder
+        copy = Copy(self.text, recognise_constructs(self.text, builder.dialect, builder.doc_id))
+        if has_spans(copy) or has_lines(copy):
+            adapt_lines(copy, skip)
+            adapt_spans(copy, skip)
+        return copy
 
     def _read(self, events: Iterable[tuple[Any, Any]]) -> None:
         """Follow the events; `first` and `last` bound the content of the innermost container, -1 while it is empty."""
@@ -123,11 +156,11 @@ class _Scanner:
     def _front_matter(self) -> int:
         """Add the front matter and return its end, 0 if there is none."""
         match = _FRONT_MATTER.match(self.text)
-        if not match:
-            return 0
-        self.builder.protect(0, match.end(), "front_matter")
-        self._block("front_matter", 0, match.end())
-        return match.end()
+        end = match.end() if match else _json_end(self.text)
+        if end:
+            self.builder.protect(0, end, "front_matter")
+            self._block("front_matter", 0, end)
+        return end
 
     def _start(self, tag: str, value: Any, start: int) -> None:
         if tag in _INLINE_TAGS:
@@ -136,8 +169,8 @@ class _Scanner:
                 self.hidden += _shows_its_target(value)
             return
         self.opens = True
-        self.depth += 1
-        if tag == "Heading" or tag == "TableCell":
+        self.depth += not (tag == "List" and self.items and self._skip_blanks(start) in self.items)
+        if tag == "Heading" or tag == "TableCell" or tag == "DefinitionListTitle":
             self.body = False
         elif tag == "CodeBlock":
             self.in_code = True
@@ -148,7 +181,10 @@ class _Scanner:
         """Close a block whose content without markup is [first, last), with -1 for none."""
         self.body = True
         self.depth -= 1
-        end = self._trim_end(start, end)
+        # The range of a definition list goes too far, see pulldown-cmark: it includes a paragraph below it.
+        end = self._trim_end(start, last if tag == "DefinitionList" else end)
+        if (self.items or self.titles) and self._end_marker(tag, start, end):
+            return
         inner = (min(first, end), min(last, end)) if first >= 0 else None
         if tag == "Paragraph":
             self._block("paragraph", start, end, inner)
@@ -156,7 +192,11 @@ class _Scanner:
             self.in_code = False
             self._code_block(value, start, end, inner)
         elif tag == "Heading":
-            self._block("heading", start, end, inner or (end, end), info=value["level"][1:])
+            inner = inner or (end, end)
+            attributes = _ATTRIBUTES.search(self.text, inner[1], end)
+            if attributes:
+                self.builder.protect(*attributes.span(), "directive")
+            self._block("heading", start, end, inner, info=value["level"][1:])
         elif tag == "List":
             self._block("list", start, end, info="bullet" if value is None else "ordered")
         elif tag == "Item":
@@ -166,7 +206,37 @@ class _Scanner:
             if tag == "HtmlBlock" or tag == "MetadataBlock":
                 self.hidden -= 1
                 self.builder.protect(start, end, "html")
+            elif tag == "BlockQuote" and value:
+                self._protect_alert(start, end)
             self._block(_KINDS.get(tag, "block"), start, end, inner, info="head" if tag == "TableHead" else "")
+
+    def _protect_alert(self, start: int, end: int) -> None:
+        """Protect the line `[!NOTE]` of an alert."""
+        alert = _ALERT.search(self.text, start, end)
+        if alert:
+            self.builder.protect(*alert.span(), "directive")
+
+    def _end_marker(self, tag: str, start: int, end: int) -> bool:
+        """Whether this block exists only in the copy; the item or the heading of a directive becomes its block."""
+        if tag == "Heading":
+            names = self.titles
+        elif tag == "List" or tag == "Item":
+            names, start = self.items, self._skip_blanks(start)
+        else:
+            return False
+        if start not in names:
+            return False
+        if tag == "List":
+            self.depth += 1
+        elif names[start]:
+            self._block("directive", start, end, info=names[start])
+        self.opens = True
+        return True
+
+    def _skip_blanks(self, at: int) -> int:
+        while self.text[at : at + 1] in (" ", "\t"):
+            at += 1
+        return at
 
     def _end_inline(self, tag: str, value: Any, start: int, end: int, *, first: int, last: int) -> None:
         text = self.text
@@ -246,11 +316,48 @@ class _Scanner:
             self.builder.blocks.append(region)
 
     def _trim_end(self, start: int, end: int) -> int:
-        """The end of [start, end) without white space."""
-        text = self.text
+        """The end of [start, end) without white space and without lines that are syntax of the dialect."""
+        text = self.parsed
         while end > start and text[end - 1] in " \t\r\n":
             end -= 1
         return end
+
+    def _add_syntax(self, copy: Copy) -> None:
+        """Add what the parser did not see: the syntax of the dialect, and the blocks that it forms."""
+        builder = self.builder
+        builder.recognised = copy.dialect if builder.dialect == AUTO else builder.dialect
+        for start, end, kind in copy.hidden:
+            builder.hide(start, end, kind)
+        for kind, start, end, *inner, info in copy.spans:
+            builder.add_region(kind, start, end, (inner[0], inner[1]), info=info)
+        if not copy.lines and not copy.containers:
+            return
+        builder.blocks.sort()
+        self._add_lines(copy)
+        self._join_containers(copy)
+
+    def _add_lines(self, copy: Copy) -> None:
+        """Add the lines of syntax as regions, and as blocks if they are outside all other blocks."""
+        blocks = self.builder.blocks
+        starts, ends = [block.start for block in blocks], [block.end for block in blocks]
+        for start, end, kind, info in copy.lines:
+            region = self.builder.add_region(kind, start, end, info=info)
+            if bisect_right(ends, start) == bisect_left(starts, end):
+                blocks.append(region)
+
+    def _join_containers(self, copy: Copy) -> None:
+        """Make one block of a container with all blocks inside it, unless a heading is among them."""
+        builder = self.builder
+        for start, end in sorted(copy.containers, key=lambda each: each[0] - each[1]):
+            blocks = sorted(builder.blocks)
+            first = bisect_left(blocks, (start,))
+            last = bisect_left(blocks, (end,), first)
+            inside = blocks[first:last]
+            if not inside or any(block.kind == "heading" for block in inside) or inside[-1].end > end:
+                continue
+            if inside[0].start == start and (not first or blocks[first - 1].end <= start):
+                region = builder.add_region("directive", start, end, info="container")
+                builder.blocks = [*blocks[:first], region, *blocks[last:]]
 
     def _definitions(self) -> None:
         """Add the link reference definitions, which the parser does not report: their pattern, outside all blocks."""
@@ -263,6 +370,54 @@ class _Scanner:
             if at == len(blocks) or blocks[at].start >= match.end():
                 self.builder.protect(match.start(), match.end(), "target")
                 self.builder.blocks.append(self.builder.add_region("definition", match.start(), match.end()))
+
+
+def _json_end(text: str) -> int:
+    """The end of front matter in JSON, 0 if there is none."""
+    if not _JSON_FRONT_MATTER.match(text):
+        return 0
+    try:
+        end = json.JSONDecoder().raw_decode(text)[1]
+    except (ValueError, RecursionError):
+        return 0
+    line_end = _LINE_END.match(text, end)
+    return line_end.end() if line_end else 0
+
+
+def _without_indented_code(text: str, options: Any) -> str:
+    """A copy, equal in length, in which no block is code because of its indentation: MDX has no such code.
+
+    A line end takes the place of one space, so that the line is indented by three columns less than code.
+    """
+    for _ in range(_MAX_PASSES):
+        starts = _indented_lines(text, options)
+        if not starts:
+            break
+        chars = list(text)
+        for at in starts:
+            chars[at] = "\n"
+        text = "".join(chars)
+    return text
+
+
+def _indented_lines(text: str, options: Any) -> list[int]:
+    """The spaces to replace by line ends: one before each paragraph and other block that is indented as code is."""
+    breaks: list[int] = []
+    indented = opens = False
+    for event, span in pyromark.events_with_range(text, options=options):
+        if isinstance(event, str):
+            continue
+        if "Start" in event:
+            indented = opens = event["Start"] == {"CodeBlock": "Indented"}
+        elif indented and "Text" in event:
+            start = span["start"]
+            piece = text[start : span["end"]]
+            at = start + len(piece) - len(piece.lstrip(" \t"))
+            space = text.rfind("\n", 0, start) + 1 + at - start
+            if (opens or _BLOCK_SYNTAX.match(text, at)) and text[space] == " ":
+                breaks.append(space)
+            opens = piece.count("\n") != 1
+    return breaks
 
 
 def _shows_its_target(link: Any) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from degraders.text.builder import Builder
+from degraders.text.directives import DIRECTIVES
 from degraders.text.rst_blocks import Blocks
 from degraders.text.rst_inline import NAME
 
@@ -22,23 +23,6 @@ _EXPLICIT = re.compile(
 )
 _ALT = re.compile(r"\n[ \t]+:alt:[ \t]+(\S[^\r\n]*)")
 _WORD = re.compile(r"[ \t]*\S+")
-_CONTENTS = {
-    "code": "code code-block sourcecode parsed-literal prompt console testcode testoutput doctest ipython",
-    "math": "math",
-    "html": "raw",
-    "image": "image",
-    "body": "note tip hint important warning caution attention danger error seealso todo epigraph highlights "
-    "pull-quote compound header footer abstract glossary hlist centered tabs tab-set grid",
-    "titled": "admonition topic sidebar rubric tab group-tab tab-item dropdown card grid-item-card details collapse "
-    "table list-table csv-table",
-    "version": "versionadded versionchanged deprecated versionremoved deprecated-removed",
-    "described": "container only class rst-class figure grid-item ifconfig function method classmethod staticmethod "
-    "attribute property data exception module decorator option cmdoption envvar confval describe object program "
-    "setting templatetag templatefilter fieldlookup django-admin",
-}
-_DIRECTIVES = {name: content for content, names in _CONTENTS.items() for name in names.split()}
-"""The content of each directive. `described` is prose, but its arguments are not; directives that are not listed are
-`closed`: everything in them is protected."""
 _DOMAIN = re.compile(r"(?:py|c|cpp|js|rst|std|rb|php|http):[a-z]+\Z")
 
 
@@ -75,7 +59,7 @@ class _Scanner(Blocks):
             self._closed("comment", "directive", i + 1 if empty else self.end_of_indented(i + 1, base))
         elif kind == "directive":
             name = explicit["directive"].lower()
-            content = _DIRECTIVES.get(name) or ("described" if _DOMAIN.match(name) else "closed")
+            content = DIRECTIVES.get(name) or ("described" if _DOMAIN.match(name) else "closed")
             handler = self.directives.get(content)
             if handler:
                 handler(explicit, base, name)
@@ -185,7 +169,7 @@ class _Scanner(Blocks):
     def _foreign(self, match: re.Match[str], base: int, name: str) -> None:
         """Mathematics or raw HTML."""
         last = self.end_of_indented(self.at + 1, base)
-        kind = _DIRECTIVES[name]
+        kind = DIRECTIVES[name]
         start, end = match.start(), self.ends[last - 1]
         self.builder.protect(start, match.end(), "directive")
         self.builder.protect(match.end(), end, kind)

@@ -32,6 +32,10 @@ _BLOCK = re.compile(
     """,
     re.VERBOSE,
 )
+_TYPE_FIELD = re.compile(
+    r":(?:type|rtype|vartype|paramtype|kwtype|meta|orphan|tocdepth|nocomments|nosearch|no-search)\b"
+)
+"""Fields of Sphinx that hold a type, a name or a setting."""
 _PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 _ALPHANUMERIC = "#" + ascii_letters + digits
 _LISTS = {
@@ -225,7 +229,10 @@ class Blocks(Lines):
         while following:
             if not info:
                 self.builder.protect(*following.span(), "directive" if kind == "field" else "code_span")
-            self._item(following, base, inner, exact=bool(info))
+            if kind == "field" and _TYPE_FIELD.match(following[0]):
+                self._closed_field(following, base)
+            else:
+                self._item(following, base, inner, exact=bool(info))
             following = self._following(kind, style, base)
         self.depth -= 1
         self.add_region(outer, start, self.end, info=info)
@@ -246,6 +253,13 @@ class Blocks(Lines):
         else:
             inner = self.scan_content(position, base)
         self.add_region(kind, match.start(), self.end, inner)
+
+    def _closed_field(self, match: re.Match[str], base: int) -> None:
+        """A field whose body is an expression, not prose."""
+        last = self.end_of_indented(self.at + 1, base)
+        self.at, self.end = last, self.ends[last - 1]
+        self.builder.protect(match.end(), self.end, "directive")
+        self.add_region("field", match.start(), self.end, (self.end, self.end))
 
     def _following(self, kind: str, style: str, base: int) -> re.Match[str] | None:
         i = self.at = self.next_line(self.at)

@@ -24,7 +24,7 @@ def _start(mark: str) -> str:
 # Linear time: each alternative begins with its own character and reads no further than the next one like it.
 _INLINE = re.compile(
     rf"""
-    {_start("``")}(?P<literal>(?:[^`]++|`(?!`(?!`)))*+)(?<!\s)``{_AFTER}
+    {_start("``")}(?P<literal>(?:[^`]++|`(?!`(?<!\s``){_AFTER})){{1,100}}+)``
     |{_start("`")}(?!`)(?P<phrase>{_PHRASE})(?<!\s)`(?P<tail>__?|:{NAME}:)?{_AFTER}
     |:(?<![{_BEFORE}]:)(?P<role>{NAME}):`(?![\s`])(?P<role_text>{_PHRASE})(?<!\s)`{_AFTER}
     |\n(?P<indent>[ \t]+)

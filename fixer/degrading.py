@@ -15,7 +15,7 @@ from typing import Any
 from degraders.errors import UserError
 from degraders.rewrites.requests import LEARNED, RewriteAnswer, RewriteRequest, build_instruction
 from fixer.devices import make_accelerator
-from fixer.examples import end_ids, prompt_ids, text_ids, wrapped_ids
+from fixer.examples import end_ids, prompt_ids, wrapped_ids
 from fixer.generation import GenerationRequest, Generator, Sampling
 from fixer.loading import (
     check_bits,
@@ -28,6 +28,7 @@ from fixer.loading import (
     resolve_base_name,
 )
 from fixer.prompts import PromptStyle, passage_prompt
+from fixer.tokens import text_ids
 
 SORTED_TOGETHER = 64
 """Requests that are sorted by length together, and answered before the next ones start."""

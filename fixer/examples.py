@@ -15,11 +15,11 @@ from typing import Any
 from degraders.dataset.pairs import Pair
 from degraders.errors import UserError
 from fixer.prompts import PromptStyle, Target
+from fixer.tokens import chat_ids, encode_text, text_ids, turn_end_ids
 from fixer.windows import split_pair
 
 TOO_LONG = "pair: a block that does not fit the window"
 NO_TARGET = "pair: an empty target"
-_END_OF_TURN = ("<|im_end|>", "<end_of_turn>", "<|eot_id|>", "<|end|>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +44,9 @@ def prompt_ids(tokenizer: Any, style: PromptStyle, text: str, context: str, inst
 def wrapped_ids(tokenizer: Any, prompt: str, *, chat: bool) -> list[int]:
     """The token ids of a prompt inside the chat template, or after the start token if the tokenizer has one."""
     if chat:
-        messages = [{"role": "user", "content": prompt}]
-        encoded = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)
-        return list(encoded["input_ids"])
+        return chat_ids(tokenizer, prompt)
     start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
     return start + text_ids(tokenizer, prompt)
-
-
-def text_ids(tokenizer: Any, text: str) -> list[int]:
-    """The token ids of a text alone, without special tokens."""
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def trim_text(style: PromptStyle, text: str) -> str:
@@ -71,9 +64,7 @@ def end_ids(tokenizer: Any, style: PromptStyle) -> list[int]:
     """
     ends = [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
     if style.is_chat:
-        vocabulary = tokenizer.get_vocab()
-        turns = [vocabulary[name] for name in _END_OF_TURN if name in vocabulary]
-        ends = list(dict.fromkeys(turns + ends))
+        ends = list(dict.fromkeys([*turn_end_ids(tokenizer), *ends]))
     if not ends:
         raise UserError("the tokenizer has no end token, so that no answer could end; choose another --base_model")
     return ends
@@ -91,13 +82,16 @@ def encode_pair(
         return None
     target = style.target(pair)
     target = target._replace(text=trim_text(style, target.text))
-    weighted = span_weight != 1 and bool(target.edit_ranges)
-    encoded = tokenizer(target.text, add_special_tokens=False, return_offsets_mapping=weighted)
-    ids = [*encoded["input_ids"], end_ids(tokenizer, style)[0]]
-    if len(prompt) + len(ids) > max_length:
+    end = end_ids(tokenizer, style)[0]
+    if span_weight != 1 and target.edit_ranges:
+        ids, ranges = encode_text(tokenizer, target.text)
+        weights = _weights(target, ranges, span_weight)
+    else:
+        ids = text_ids(tokenizer, target.text)
+        weights = [1.0] * len(ids)
+    if len(prompt) + len(ids) + 1 > max_length:
         return None
-    weights = _weights(target, encoded["offset_mapping"], span_weight) if weighted else [1.0] * (len(ids) - 1)
-    return Example(pair.id, prompt, ids, [*weights, 1.0])
+    return Example(pair.id, prompt, [*ids, end], [*weights, 1.0])
 
 
 def encode_pairs(

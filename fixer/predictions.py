@@ -165,8 +165,14 @@ def read_predictions(path: Path, pairs: Sequence[Pair], *, field: str = "predict
 
 
 def _id_and_text(where: str, row: Any, field: str) -> tuple[str, str]:
-    text = row.get(field) if isinstance(row, dict) else None
-    if not isinstance(text, str):
-        fields = ", ".join(map(str, row)) if isinstance(row, dict) else "no fields"
-        raise UserError(f'{where}: field "{field}" is missing; it has {fields} (--prediction_field names another)')
-    return str(row.get("id") or row.get("_id") or ""), text
+    fields = row if isinstance(row, dict) else {}
+    name, text = str(fields.get("id") or fields.get("_id") or ""), fields.get(field)
+    if isinstance(text, str):
+        return name, text
+    if field not in fields:
+        names = ", ".join(map(str, fields)) or "no fields"
+        raise UserError(f'{where}: field "{field}" is missing; it has {names} (--prediction_field names another)')
+    if text is None:
+        answer = f"the answer to {name!r}" if name else "the answer"
+        raise UserError(f'{where}: {answer} is missing, its "{field}" is null; write the input if nothing was changed')
+    raise UserError(f'{where}: field "{field}" is not a string (--prediction_field names another)')

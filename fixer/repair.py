@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from degraders.dataset.pairs import Pair
-from fixer.examples import end_ids, prompt_ids, text_ids, trim_text
+from fixer.examples import end_ids, prompt_ids, trim_text
 from fixer.generation import GeneratedAnswer, GenerationRequest, Generator, Sampling
 from fixer.guard import BROKEN, EMPTY, Limits, guard
 from fixer.predictions import Prediction
 from fixer.prompts import PromptStyle
+from fixer.tokens import text_ids
 from fixer.windows import split_text
 
 MAX_LENGTH = 512

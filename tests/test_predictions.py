@@ -133,7 +133,10 @@ def test_predictions_without_ids_are_matched_by_order(tmp_path: Path) -> None:
         ([{"id": "a", "prediction": "A"}], "no prediction for 1 of 2 pairs, the first is 'b'"),
         ([{"id": "a", "prediction": "A"}, {"id": "a", "prediction": "B"}], "two different predictions for 'a'"),
         ([{"id": "a", "text": "A"}], r':1: field "prediction" is missing; it has id, text \(--prediction_field'),
-        ([[1]], ":1: field"),
+        ([[1]], r':1: field "prediction" is missing; it has no fields'),
+        ([{"id": "a", "prediction": None}], r":1: the answer to 'a' is missing, its \"prediction\" is null; write the"),
+        ([{"prediction": None}], r":1: the answer is missing, its \"prediction\" is null"),
+        ([{"id": "a", "prediction": 5}], r':1: field "prediction" is not a string'),
     ],
 )
 def test_predictions_that_do_not_match_the_pairs_are_refused(tmp_path: Path, rows: list[object], message: str) -> None:

@@ -29,9 +29,10 @@ from torch import Tensor
 import cli
 from benchmarks.worth import tables, texts
 from degraders.errors import UserError
-from fixer.examples import end_ids, prompt_ids, text_ids
+from fixer.examples import end_ids, prompt_ids
 from fixer.loading import load_adapter
 from fixer.prompts import PromptStyle
+from fixer.tokens import text_ids
 
 MAX_CHARS = 800
 ALARM_RATES = (0.1, 0.2, 0.4)

@@ -227,8 +227,8 @@ class Benchmark:
     def count_tokens(self, text: str) -> int:
         """The number of the model's tokens in a text."""
         if self._count_tokens is None:
-            from fixer.examples import text_ids
             from fixer.loading import load_tokenizer
+            from fixer.tokens import text_ids
 
             tokenizer = load_tokenizer(TINY if self.options.debug_tiny else self.model)
             self._count_tokens = lambda text: len(text_ids(tokenizer, text))

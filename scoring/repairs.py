@@ -18,7 +18,10 @@ True positives are the repaired spans, false negatives all other spans, false po
 edits: an attempt at a span counts once, however many words it changes. White space counts like any other text, because
 in documentation it indents lists and ends paragraphs. Where each span is one edit of ERRANT, the counts are those of
 ERRANT, with one exception: a word inserted beside a repaired word is an extra edit here, where ERRANT may report one
-wrong edit for both. A prediction that repairs some spans and changes nothing else scores exactly these spans.
+wrong edit for both. The figures differ where an error has several words or two ends: ERRANT divides it by its
+alignment, so that a passive sentence, a rewording or a pair of backticks counts two to six times, right or wrong, and
+here once. It also counts no white space within a line. A prediction that repairs some spans and changes nothing else
+scores exactly these spans.
 """
 
 from __future__ import annotations

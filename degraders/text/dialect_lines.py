@@ -12,7 +12,7 @@ from degraders.text.directives import DIRECTIVES
 
 _HINT = re.compile(
     r"\n[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*+(?:!!!|\?\?\?|===[!+]?[ ]\"|:::|///|\*\["
-    r"|\([^()\n]+\)=|(?:```|~~~)[`~]*+[ \t]*\{|\\begin\{|\{[{%#])"
+    r"|\([^()\n]+\)=|-+8<-|<<<[ ]|(?:```|~~~)[`~]*+[ \t]*\{|\\begin\{|\{[{%#])"
 )
 """The cheap test: an expression that begins with one character is faster than several searches for strings."""
 _SYNTAX = r"""
@@ -23,6 +23,8 @@ _SYNTAX = r"""
     |(?P<indented>!!!|\?\?\?\+?|===[!+]?(?=[ ]"))(?=[ ])
     |(?P<label>\((?=[^()\s][^()\n]*\)=[ \t]*\r?$))
     |(?P<abbreviation>\*\[(?=[^\]\n]+\]:))
+    |(?P<snippet>-+8<-+|<<<(?=[ ]))
+    |(?P<comment>%(?=[ ])|\+\+\+|\^\^\^)
     |(?P<latex>\\begin\{(?P<environment>[a-z]+\*?)\})
     |(?P<tag>\{[%{#])
     |(?P<module>(?:import|export)(?<=^......)(?=[ {*]))
@@ -41,16 +43,21 @@ _CLOSED = frozenset(
 _OPTION = re.compile(r"[ \t>]*:[A-Za-z][\w-]*:(?:[ \t].*)?$")
 _SLASH_OPTION = re.compile(r"(?: {4}|\t)[ \t]*[\w-]+[ \t]*:.*$")
 _TITLE = re.compile(r'"(.*)"')
+_INDENTATION = re.compile(r"(?:[ \t>]*\r?\n)*+([ \t>]*)\S")
 _WORD = re.compile(r"\S+")
 _CONTAINER = re.compile(r"[ \t]*([A-Za-z][\w-]*)?[ \t]*(?:\[(.*)\])?[ \t]*(.*?)[ \t]*(?:\{[^{}]*\})?[ \t]*$")
+_OBJECT = re.compile(r"[ \t]*[A-Za-z_][\w.]*\r?$")
 _ATTRIBUTE = re.compile(r"""[\w-]+=["']|:::[ \t]*$|-end[ \t]*$""")
 TAG = re.compile(
     r"\{(?:\{(?:[^{}]|\}(?!\})|\{(?!\{))*+\}\}|%(?:[^{%]|%(?!\})|\{(?!%))*+%\}|\#(?:[^#{]|\#(?!\})|\{(?!\#))*+\#\})"
 )
 _CODE_TAG = re.compile(r"\{(?:%-?|\{[<%])\s*(highlight|codeblock|prism|mermaid|math|katex|comment)\b")
 _KIND_OF_TAG = {"math": "math", "katex": "math", "comment": "directive"}
-BRACES = r"\{(?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*+\})*+\})*+\})*+\}"
-"""A JavaScript expression in braces; braces nest up to four deep."""
+_SCRIPT = r"""[^{}"'`]|"(?:[^"\\\n]|\\.)*+"|'(?:[^'\\\n]|\\.)*+'|`(?:[^`\\]|\\.)*+`|["'`]"""
+BRACES = _SCRIPT
+for _ in range(4):
+    BRACES = rf"\{{(?:{_SCRIPT}|{BRACES})*+\}}"
+"""A JavaScript expression in braces; braces nest up to four deep, those in strings do not count."""
 EXPRESSION = re.compile(rf"\{{/\*(?:[^*]|\*(?!/))*+\*/\s*\}}|{BRACES}")
 ELEMENT = re.compile(
     rf"</?[A-Za-z][\w.:-]*+(?:\s++(?:[\w:@.-]++(?:\s*=\s*(?:\"[^\"]*+\"|'[^']*+'|{BRACES}))?|{BRACES}))*+\s*+/?>"
@@ -98,6 +105,8 @@ class _LineScanner:
             "indented": ("indented", self._indented),
             "label": ("labels", self._label),
             "abbreviation": ("abbreviations", self._abbreviation),
+            "snippet": ("snippets", self._snippet),
+            "comment": ("labels", self._comment),
             "latex": ("latex", self._latex),
             "tag": ("tags", self._tag),
             "module": ("modules", self._module),
@@ -238,6 +247,8 @@ class _LineScanner:
             copy.evidence["docfx"] += 1
             copy.hide_lines(start, end)
             return end
+        if _OBJECT.match(self.text, match.end(), end) and not self._find_closing(mark, end):
+            return self._object(start, end)
         copy.evidence["vitepress"] += 1
         container = _CONTAINER.match(self.text, match.end(), end)
         if self._find_closing(mark, end):
@@ -247,6 +258,17 @@ class _LineScanner:
             return end
         title = 2 if container[2] is not None else 3
         self._titled_line(start, container.start(title), end, name=container[1], title_end=container.end(title))
+        return end
+
+    def _object(self, start: int, end: int) -> int:
+        """`::: package.module` of mkdocstrings, with the options that are indented below it."""
+        copy = self.copy
+        copy.evidence["mkdocs"] += 1
+        at = copy.next_line(end)
+        while at < len(self.text) and self.text.startswith(("    ", "\t"), at):
+            end = copy.line_end(at)
+            at = copy.next_line(at)
+        copy.hide_lines(start, end)
         return end
 
     def _slashes(self, match: re.Match[str], start: int) -> int:
@@ -278,22 +300,29 @@ class _LineScanner:
         words = self.text[match.end() : end].split()
         if not words or end - start < 6:
             return end
-        copy.evidence["mkdocs"] += 1
         title = _TITLE.search(self.text, match.end(), end)
-        has_title = title is not None and bool(title[1].strip())
+        if not title and not self._has_body(match["margin"], end):
+            copy.hide_lines(start, end)
+            return end
+        copy.evidence["mkdocs"] += 1
+        # The blank line keeps the list loose, so that its paragraphs are blocks; in a quote, it would end the quote.
+        line_end = "" if ">" in match["margin"] else "\n"
         item = f"{self.bullet}   # "
-        if title and has_title and title.start(1) - start < len(item):
-            item = f"{self.bullet}  # "
-        copy.items[start], copy.titles[start + item.index("#")] = words[0].strip('"') or "block", ""
-        if title and has_title:
-            copy.hidden.append(Hidden(start, title.start(1), "directive"))
-            copy.hidden.append(Hidden(title.end(1), end, "directive"))
-            copy.write(start, title.start(1), item)
-            copy.write(title.end(1), end, "\n")
+        if title and title[1].strip():
+            item = item if title.start(1) - start >= len(item) else f"{self.bullet}  # "
+            ranges = [(start, title.start(1), item), (title.end(1), end, line_end)]
         else:
-            copy.hidden.append(Hidden(start, end, "directive"))
-            copy.write(start, end, item[:-1] + "\n")
+            ranges = [(start, end, item[:-1] + line_end)]
+        copy.items[start], copy.titles[start + item.index("#")] = words[0].strip('"') or "block", ""
+        for first, last, text in ranges:
+            copy.hidden.append(Hidden(first, last, "directive"))
+            copy.write(first, last, text)
         return end
+
+    def _has_body(self, margin: str, end: int) -> bool:
+        """Whether the next line that is not blank is indented more than a margin."""
+        body = _INDENTATION.match(self.text, end)
+        return body is not None and len(body[1].expandtabs(4)) >= len(margin.expandtabs(4)) + 4
 
     # Lines of other kinds
 
@@ -308,6 +337,21 @@ class _LineScanner:
         end = self.copy.line_end(start)
         self.copy.evidence["mkdocs"] += 1
         self._titled_line(start, self.text.index("]:", start) + 2, end, name="abbreviation")
+        return end
+
+    def _snippet(self, match: re.Match[str], start: int) -> int:
+        """`--8<-- "file"` of pymdownx, alone or around lines that name files; `<<< file` of VitePress."""
+        end = self.copy.line_end(start)
+        closing = self.text.find(f"\n{match['snippet']}", end) if end == match.end() else -1
+        last = self.copy.line_end(closing + 1) if closing >= 0 else end
+        self.copy.hide_lines(start, last)
+        return last
+
+    def _comment(self, match: re.Match[str], start: int) -> int:
+        """A comment or a border between the parts of a card, in a text that has other syntax of MyST."""
+        end = self.copy.line_end(start)
+        if self.copy.evidence["myst"]:
+            self.copy.hide_lines(start, end)
         return end
 
     def _latex(self, match: re.Match[str], start: int) -> int:

@@ -16,6 +16,8 @@ _TICKS = re.compile("`+")
 _ROLE = re.compile(r"\{([A-Za-z][\w:.+-]*)\}(?=`)")
 _EXPRESSION = re.compile(rf"(?!\{{\#)(?:{EXPRESSION.pattern})")
 """An expression, but not the anchor of a heading."""
+_PARENTHESES = re.compile(r"\\\\\((?:[^\\\n]|\\(?!\\[()]))+\\\\\)|\\\\\[(?:[^\\]|\\(?!\\[\[\]]))+\\\\\]")
+"""A formula as MathJax reads it: between `\\\\(` and `\\\\)`, or `\\\\[` and `\\\\]`."""
 _BRACKET = re.compile(r"\[!(?:[A-Za-z][\w-]*)[ \t]*(?:[^\[\]\n]|\[[^\[\]\n]*\](?:\([^()\n]*\))?)+\](?:\([^()\n]*\))?")
 _ALERT = re.compile(r"\[!(?:note|tip|important|warning|caution)\]", re.IGNORECASE)
 _FORMULA_LABEL = re.compile(r"\$\$ (\([\w:.-]+\))(?=[ \t]*\r?$)", re.MULTILINE)
@@ -30,7 +32,9 @@ _FORMULA = re.compile(
 """A dollar sign with the formula that it begins, if it begins one: the names of two shell variables are none."""
 
 
-_HINTS = tuple(re.compile(hint) for hint in (r"\{(?:[{%#]|[A-Za-z][\w:.+-]*+\}`)", r"\[![A-Za-z]", r"\$\$ \("))
+_HINTS = tuple(
+    re.compile(hint) for hint in (r"\{(?:[{%#]|[A-Za-z][\w:.+-]*+\}`)", r"\[![A-Za-z]", r"\$\$ \(", r"\\\\[(\[]")
+)
 
 
 def has_spans(copy: Copy) -> bool:
@@ -50,6 +54,8 @@ def adapt_spans(copy: Copy, begin: int) -> None:
     if "jsx" in constructs:
         _hide_elements(copy, code)
         _hide_matches(copy, code, _EXPRESSION)
+    if "latex" in constructs:
+        _hide_matches(copy, code, _PARENTHESES, "math")
     if "brackets" in constructs:
         _hide_brackets(copy, code)
     if "roles" in constructs:
@@ -113,10 +119,10 @@ def _is_inside(ranges: list[Range], starts: list[int], at: int) -> bool:
     return index >= 0 and at < ranges[index][1]
 
 
-def _hide_matches(copy: Copy, code: _Code, expression: re.Pattern[str]) -> None:
+def _hide_matches(copy: Copy, code: _Code, expression: re.Pattern[str], kind: str = "directive") -> None:
     for match in expression.finditer(copy.text):
         if not code.holds(match.start()):
-            copy.hide(*match.span(), "directive", letters=True)
+            copy.hide(*match.span(), kind, letters=True)
 
 
 def _hide_formula_labels(copy: Copy, code: _Code) -> None:

@@ -17,12 +17,12 @@ PLAIN = "gfm"
 CONSTRUCTS = {
     "gfm": frozenset[str](),
     "myst": frozenset({"fences", "containers", "roles", "labels", "latex", "tags"}),
-    "mkdocs": frozenset({"indented", "slashes", "abbreviations", "latex", "tags"}),
+    "mkdocs": frozenset({"indented", "slashes", "containers", "snippets", "abbreviations", "latex", "tags"}),
     "mdx": frozenset({"modules", "jsx", "containers", "latex"}),
     "hugo": frozenset({"tags", "latex"}),
     "jekyll": frozenset({"tags", "latex", "abbreviations"}),
     "docfx": frozenset({"containers", "brackets"}),
-    "vitepress": frozenset({"containers", "tags", "latex"}),
+    "vitepress": frozenset({"containers", "snippets", "tags", "latex"}),
 }
 """The dialects, and the constructs that each has besides those of GFM (with math, front matter and HTML)."""
 

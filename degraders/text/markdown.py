@@ -26,7 +26,7 @@ _OPTIONS = (
 _DEFINITION_LIST = re.compile(r"\n[ \t>]*:[ \t]+\S")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _FRONT_MATTER = re.compile(
-    r"(?:<!--(?:[^-]|-(?!->))*+-->\s*)*+(---|\+\+\+)[ \t]*\r?\n"
+    r"\s*+(?:<!--(?:[^-]|-(?!->))*+-->\s*)*+(---|\+\+\+)[ \t]*\r?\n"
     r"(?=[ \t]*(?:#|[\w\"'-]+[ \t]*[:=]|\[\[?[\w.-]+\]\]?[ \t]*\r?\n))"
     r"(?:.*\r?\n)*?(?:\1|\.\.\.)[ \t]*(?:\r?\n|\Z)"
 )
@@ -229,9 +229,15 @@ class _Scanner:
         if tag == "List":
             self.depth += 1
         elif names[start]:
-            self._block("directive", start, end, info=names[start])
+            line_end = self._trim_line(start)
+            self._block("directive", start, max(end, line_end), info=names[start])
         self.opens = True
         return True
+
+    def _trim_line(self, start: int) -> int:
+        """The end of a line of syntax, which the copy may have cut short."""
+        end = self.text.find("\n", start)
+        return start + len(self.text[start : end if end >= 0 else None].rstrip())
 
     def _skip_blanks(self, at: int) -> int:
         while self.text[at : at + 1] in (" ", "\t"):
@@ -346,18 +352,17 @@ class _Scanner:
                 blocks.append(region)
 
     def _join_containers(self, copy: Copy) -> None:
-        """Make one block of a container with all blocks inside it, unless a heading is among them."""
+        """Make one block of a container and all blocks that it touches, unless a heading is among them."""
         builder = self.builder
         for start, end in sorted(copy.containers, key=lambda each: each[0] - each[1]):
             blocks = sorted(builder.blocks)
-            first = bisect_left(blocks, (start,))
+            first = bisect_right(blocks, start, key=lambda block: block.end)
             last = bisect_left(blocks, (end,), first)
-            inside = blocks[first:last]
-            if not inside or any(block.kind == "heading" for block in inside) or inside[-1].end > end:
-                continue
-            if inside[0].start == start and (not first or blocks[first - 1].end <= start):
+            touched = blocks[first:last]
+            if touched and not any(block.kind == "heading" for block in touched):
                 region = builder.add_region("directive", start, end, info="container")
-                builder.blocks = [*blocks[:first], region, *blocks[last:]]
+                outer = touched[0] if touched[0].start < start else region
+                builder.blocks = [*blocks[:first], outer._replace(end=max(end, outer.end)), *blocks[last:]]
 
     def _definitions(self) -> None:
         """Add the link reference definitions, which the parser does not report: their pattern, outside all blocks."""

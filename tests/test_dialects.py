@@ -6,11 +6,24 @@ Beside each document stands `<name>.marks`: one character for each of its charac
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
-from support import assert_lawful, heavy, whole
+from docutils.core import publish_doctree
+from docutils.nodes import literal
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from mdit_py_plugins.admon import admon_plugin
+from mdit_py_plugins.amsmath import amsmath_plugin
+from mdit_py_plugins.colon_fence import colon_fence_plugin
+from mdit_py_plugins.deflist import deflist_plugin
+from mdit_py_plugins.front_matter import front_matter_plugin
+from mdit_py_plugins.myst_blocks import myst_block_plugin
+from mdit_py_plugins.myst_role import myst_role_plugin
+from support import assert_lawful, heavy, outcomes, variants, whole
 
 from degraders.catalogue import all_degraders
 from degraders.dataset.sources import FORMAT_BY_ENDING
@@ -110,3 +123,84 @@ def test_a_named_dialect_has_its_own_constructs_only() -> None:
     assert blocks == {name: {"mkdocs": 1, "mdx": 1, "myst": 1}.get(name, 2) for name in CONSTRUCTS}
     assert "code_block" not in parse(text).regions
     assert parse(text, dialect="mkdocs").dialect == "mkdocs"
+
+
+# Other parsers
+
+
+def tokens_of(text: str, *plugins: Callable[..., None]) -> Iterator[Token]:
+    """All tokens of markdown-it-py with the plugins, those within lines included."""
+    parser = MarkdownIt("commonmark").enable("table")
+    for plugin in plugins:
+        parser.use(plugin)
+    for token in parser.parse(text):
+        yield token
+        yield from token.children or ()
+
+
+def texts_of(doc: Document, kind: str) -> list[str]:
+    return [doc.text[region.start : region.end] for region in doc.regions.get(kind, ())]
+
+
+def code_blocks(doc: Document) -> list[str]:
+    """The contents of the blocks of code, without indentation."""
+    blocks = [doc.code[region.start : region.end].replace(BLOCK, "") for region in doc.regions.get("code_block", ())]
+    return ["".join(line.lstrip() for line in block.splitlines(keepends=True)).strip() for block in blocks]
+
+
+def test_code_in_admonitions_and_definitions_is_what_markdown_it_says() -> None:
+    text = document(FOLDER / "mkdocs.md").text
+    text = text.replace("=== ", "!!! tab ").replace("///", "")  # the plugin knows neither tabs nor slashes
+    tokens = tokens_of(text, front_matter_plugin, admon_plugin, deflist_plugin)
+    contents = [token.content for token in tokens if token.type in ("fence", "code_block")]
+    expected = ["".join(line.lstrip() for line in code.splitlines(keepends=True)).strip() for code in contents]
+    assert code_blocks(parse(text)) == expected
+
+
+def test_syntax_of_myst_is_what_markdown_it_says() -> None:
+    doc = document(FOLDER / "myst.md")
+    plugins = (front_matter_plugin, colon_fence_plugin, myst_role_plugin, myst_block_plugin, amsmath_plugin)
+    tokens = list(tokens_of(doc.text, *plugins))
+    roles = [(token.meta["name"], token.content) for token in tokens if token.type == "myst_role"]
+    spans = doc.regions["role"]
+    assert [(role.info, doc.text[role.inner_start : role.inner_end]) for role in spans] == roles
+    labels = [f"({token.content})=" for token in tokens if token.type == "myst_target"]
+    assert [text for text in texts_of(doc, "definition") if text.endswith("=")] == labels
+    formulas = [token.content.strip() for token in tokens if token.type == "amsmath"]
+    assert [text for text in texts_of(doc, "math_block") if text.startswith("\\")] == formulas
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("``a`b``", "```a```", "``:ref:`x```", "``a``b``", "a ``b`` c ``d`` e", "``a`` ``b``", "``a ``b``"),
+        *("``a\\`` b", "(``a``)", "``:ref:`x` of it`` too", "x``a`` ``b``", "``a`` b``", "`` a``", "``a"),
+    ],
+)
+def test_literals_are_what_docutils_says(text: str) -> None:
+    tree = publish_doctree(text, settings_overrides={"report_level": 5})
+    doc = parse(text, format="rst")
+    literals = [doc.text[span.inner_start : span.inner_end] for span in doc.regions.get("code_span", ())]
+    assert literals == [node.astext() for node in tree.findall(literal)]
+
+
+def test_shell_variables_are_no_formula_beside_formulas() -> None:
+    doc = parse("Set $name to `a` of $name here.\n\n$$\nx\n$$\n\nLet $x_i + y$ be $5 or $10.\n")
+    assert [doc.text[start:end] for start, end, kind in doc.protected if kind == "math"] == ["$$\nx\n$$", "$x_i + y$"]
+    assert texts_of(doc, "code_span") == ["`a`"]
+
+
+def test_digits_stay_in_their_script() -> None:
+    for text in ("Version ۳ of the tool takes ۲۰۰ files.\n", "Use port ８０８０. The log names port ８０８０ too.\n"):
+        bads = outcomes("content.stale_number", text)
+        assert bads
+        for bad in bads:
+            assert not re.search("[0-9]", bad)
+
+
+def test_nothing_comes_between_a_label_and_its_heading() -> None:
+    text = "Some text of the page.\n\n(label)=\n# The title\n\nThe first paragraph is long enough for all of them.\n"
+    for item in DEGRADERS.values():
+        if item.name != "structure.heading_dropped":
+            for variant in variants(text, item, seeds=20):
+                assert re.search(r"\(label\)=\n\n?(?:#|\*\*)", variant.bad), (item.name, variant.bad)

@@ -465,6 +465,20 @@ PIECES = st.sampled_from(
             "a@b.org",
             "www.",
         ),
+        *("```{note}\n", "```{code} py\n", ":::{tip} T\n", "::: a b\n", "/// a | b\n", "///\n", '=== "T"\n', "??? a\n"),
+        *("{a}`b`", "(a)=\n", "*[A]: b\n", "\\begin{a}", "\\end{a}", "{% highlight a %}", "{% endhighlight %}", "{#"),
+        *(
+            "[!INCLUDE [a](b)]",
+            "<code>",
+            "</code>",
+            "$$",
+            "{/*",
+            "*/}",
+            "export const a = {",
+            "<A b={c}",
+            "---\n",
+            "\n:  ",
+        ),
         *("<b>", "<!--", "-->", "<div>", "---\na: b\n---\n", ":::", "!!! ", "[!NOTE]", "import x from 'y'", "--flag"),
     ]
 )
@@ -477,9 +491,10 @@ MARKUP = st.lists(PIECES | st.text(max_size=4), max_size=40).map("".join)
 @example(text="")
 @example(text="\n")
 def test_any_text_has_a_document(format: str, text: str) -> None:
-    doc = parse(text, format=format)
-    for check in CHECKS:
-        check(doc)
+    for dialect in ("auto", "mdx") if format == "markdown" else ("auto",):
+        doc = parse(text, format=format, dialect=dialect)
+        for check in CHECKS:
+            check(doc)
 
 
 @settings(max_examples=40, deadline=None)
@@ -491,6 +506,30 @@ def test_any_indentation_of_rst_has_a_document(lines: list[tuple[int, str]]) -> 
 
 
 TECHNICAL = [
+    "```{note}\n",
+    ":::{tip} a\n",
+    "::: a\n\n",
+    "/// a\n",
+    "!!! a\n\n    b\n\n",
+    '=== "a"\n',
+    "(a)=\n",
+    "{% highlight a %}\n",
+    "{% a",
+    "{# a",
+    "{a}`b",
+    "{a}`b` ",
+    "\\begin{a}\n",
+    "[!a [b",
+    "<code>a",
+    "$$ a",
+    "$a ",
+    "\\\\( a",
+    "{/* a",
+    "<A b={",
+    "<A b='",
+    "export const a = {\n\n",
+    "{`",
+    "    a\n\n",
     "{{",
     "{% ",
     "{{ ",
@@ -510,6 +549,13 @@ TECHNICAL = [
 def test_no_text_takes_long_to_parse(piece: str, format: str) -> None:
     started = time.process_time()
     parse(piece * (30_000 // len(piece)), format=format)
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("piece", TECHNICAL, ids=lambda piece: repr(piece[:20]))
+def test_no_text_of_mdx_takes_long_to_parse(piece: str) -> None:
+    started = time.process_time()
+    parse(piece * (30_000 // len(piece)), dialect="mdx")
     assert time.process_time() - started < 1
 
 

@@ -41,8 +41,10 @@ _CLOSED = frozenset(
 )
 """Directives of MyST without prose. A fence of another name that is not known, `{python}` or `{mermaid}`, is code."""
 _OPTION = re.compile(r"[ \t>]*:[A-Za-z][\w-]*:(?:[ \t].*)?$")
+_YAML_END = re.compile(r"^---(?=[ \t]*\r?$)", re.MULTILINE)
 _SLASH_OPTION = re.compile(r"(?: {4}|\t)[ \t]*[\w-]+[ \t]*:.*$")
 _TITLE = re.compile(r'"(.*)"')
+_SNIPPET_END = re.compile(r"^[ \t>]*-+8<-+(?=[ \t]*\r?$)", re.MULTILINE)
 _INDENTATION = re.compile(r"(?:[ \t>]*\r?\n)*+([ \t>]*)\S")
 _WORD = re.compile(r"\S+")
 _CONTAINER = re.compile(r"[ \t]*([A-Za-z][\w-]*)?[ \t]*(?:\[(.*)\])?[ \t]*(.*?)[ \t]*(?:\{[^{}]*\})?[ \t]*$")
@@ -53,12 +55,12 @@ TAG = re.compile(
 )
 _CODE_TAG = re.compile(r"\{(?:%-?|\{[<%])\s*(highlight|codeblock|prism|mermaid|math|katex|comment)\b")
 _KIND_OF_TAG = {"math": "math", "katex": "math", "comment": "directive"}
-_SCRIPT = r"""[^{}"'`]|"(?:[^"\\\n]|\\.)*+"|'(?:[^'\\\n]|\\.)*+'|`(?:[^`\\]|\\.)*+`|["'`]"""
+_SCRIPT = r"""[^{}"'`]|"(?:[^"\\\n]|\\.)*+"|'(?:[^'\\\n]|\\.)*+'|`(?:[^`\\]|\\.){0,2000}+`|["'`]"""
 BRACES = _SCRIPT
 for _ in range(4):
     BRACES = rf"\{{(?:{_SCRIPT}|{BRACES})*+\}}"
 """A JavaScript expression in braces; braces nest up to four deep, those in strings do not count."""
-EXPRESSION = re.compile(rf"\{{/\*(?:[^*]|\*(?!/))*+\*/\s*\}}|{BRACES}")
+EXPRESSION = re.compile(rf"\{{/\*(?:[^*{{]|\*(?!/)|\{{(?!/\*))*+\*/\s*\}}|{BRACES}")
 ELEMENT = re.compile(
     rf"</?[A-Za-z][\w.:-]*+(?:\s++(?:[\w:@.-]++(?:\s*=\s*(?:\"[^\"]*+\"|'[^']*+'|{BRACES}))?|{BRACES}))*+\s*+/?>"
 )
@@ -98,6 +100,7 @@ class _LineScanner:
         self.copy = copy
         self.text = copy.text
         self.stack: list[_Open] = []
+        self.unbalanced = False  # a bracket of a module is never closed, so that brackets tell nothing
         constructs = copy.constructs
         handlers: dict[str, tuple[str, Callable[[re.Match[str], int], int]]] = {
             "colons": ("containers", self._colons),
@@ -147,7 +150,7 @@ class _LineScanner:
         return end
 
     def _find_closing(self, mark: str, at: int) -> re.Match[str] | None:
-        return _closing_line(mark[0], len(mark)).search(self.text, at)
+        return self.copy.find_next(_closing_line(mark[0], len(mark)), at)
 
     def _closes(self, mark: str, start: int, end: int) -> bool:
         """Close the innermost container if this line ends it."""
@@ -207,7 +210,7 @@ class _LineScanner:
         """The end of the option lines below a line that ends at `end`; `end` if there are none."""
         at = self.copy.next_line(end)
         if self.text.startswith("---", at):
-            closing = re.compile(r"^---[ \t]*\r?$", re.M).search(self.text, self.copy.line_end(at))
+            closing = self.copy.find_next(_YAML_END, self.copy.line_end(at))
             return closing.end() if closing else end
         while at < len(self.text) and _OPTION.match(self.text, at, self.copy.line_end(at)):
             end = self.copy.line_end(at)
@@ -342,8 +345,8 @@ class _LineScanner:
     def _snippet(self, match: re.Match[str], start: int) -> int:
         """`--8<-- "file"` of pymdownx, alone or around lines that name files; `<<< file` of VitePress."""
         end = self.copy.line_end(start)
-        closing = self.text.find(f"\n{match['snippet']}", end) if end == match.end() else -1
-        last = self.copy.line_end(closing + 1) if closing >= 0 else end
+        closing = self.copy.find_next(_SNIPPET_END, end) if end == match.end() else None
+        last = closing.end() if closing else end
         self.copy.hide_lines(start, last)
         return last
 
@@ -355,10 +358,11 @@ class _LineScanner:
         return end
 
     def _latex(self, match: re.Match[str], start: int) -> int:
-        closing = self.text.find(f"\\end{{{match['environment']}}}", match.end())
-        end = self.copy.line_end(closing) if closing >= 0 else match.end()
-        if closing >= 0:
-            self.copy.hide_lines(start, end, "math", block="math_block")
+        closing = self.copy.find_next(_closing_environment(match["environment"]), match.end())
+        if not closing:
+            return match.end()
+        end = self.copy.line_end(closing.end())
+        self.copy.hide_lines(start, end, "math", block="math_block")
         return end
 
     def _tag(self, match: re.Match[str], start: int) -> int:
@@ -368,7 +372,7 @@ class _LineScanner:
         if not tag or (tag[0][1] != "#" and BLANK_LINE.search(tag[0])):
             return copy.line_end(start)
         end = tag.end()
-        kind, last = enclosed_by(tag)
+        kind, last = enclosed_by(copy, tag)
         if self.text[last or end : copy.line_end(last or end)].strip():
             return end
         if engine := engine_of(tag[0]):
@@ -390,11 +394,12 @@ class _LineScanner:
                 depth -= 1
             elif piece[0][0] == "\n":
                 first_blank = piece.start() if first_blank < 0 else first_blank
-                if depth <= 0:
-                    end = piece.start()
+                if depth <= 0 or self.unbalanced:
+                    end = first_blank if self.unbalanced else piece.start()
                     break
         if end < 0:
-            end = len(self.text.rstrip()) if depth <= 0 or first_blank < 0 else first_blank
+            self.unbalanced = depth > 0
+            end = first_blank if self.unbalanced and first_blank >= 0 else len(self.text.rstrip())
         self.copy.evidence["mdx"] += 1
         self.copy.hide_lines(start, end, info="module")
         return end
@@ -431,6 +436,11 @@ def _closing_line(char: str, count: int) -> re.Pattern[str]:
 
 
 @cache
+def _closing_environment(name: str) -> re.Pattern[str]:
+    return re.compile(re.escape(f"\\end{{{name}}}"))
+
+
+@cache
 def _closing_tag(name: str) -> re.Pattern[str]:
     return re.compile(rf"\{{(?:%-?|\{{[<%])\s*(?:/\s*|end){name}\b[^{{}}]*\}}++")
 
@@ -440,10 +450,10 @@ def engine_of(tag: str) -> str:
     return "hugo" if tag.startswith(("{{<", "{{%")) else "jekyll" if tag.startswith("{%") else ""
 
 
-def enclosed_by(tag: re.Match[str]) -> tuple[str, int]:
+def enclosed_by(copy: Copy, tag: re.Match[str]) -> tuple[str, int]:
     """The kind of text that a tag encloses, and the end of its closing tag; ("", 0) if that text is prose."""
     code = None if tag[0].endswith("/>}}") else _CODE_TAG.match(tag[0])
-    closing = _closing_tag(code[1]).search(tag.string, tag.end()) if code else None
+    closing = copy.find_next(_closing_tag(code[1]), tag.end()) if code else None
     return (_KIND_OF_TAG.get(code[1], "code"), closing.end()) if code and closing else ("", 0)
 
 

@@ -140,7 +140,7 @@ def _hide_tags(copy: Copy, code: _Code) -> None:
             continue
         if engine := engine_of(match[0]):
             copy.evidence[engine] += 1
-        kind, done = enclosed_by(match)
+        kind, done = enclosed_by(copy, match)
         copy.hide(start, done or end, kind or "directive", letters=True)
 
 

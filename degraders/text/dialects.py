@@ -77,7 +77,7 @@ class Copy:
     two lines of syntax enclose, `spans` the regions of inline syntax (kind, start, end, inner start, inner end, info).
     `items` and `titles` map the offsets of the list items and headings that exist only in the copy to the names of
     their directives; the name of a title in such an item is empty.
-    `evidence` counts the constructs of each dialect.
+    `evidence` counts the constructs of each dialect, `searches` holds the last match of each expression.
     """
 
     text: str
@@ -91,6 +91,7 @@ class Copy:
     titles: dict[int, str] = field(default_factory=dict)
     opaque: list[tuple[int, int]] = field(default_factory=list)
     evidence: Counter[str] = field(default_factory=Counter)
+    searches: dict[re.Pattern[str], tuple[int, re.Match[str] | None]] = field(default_factory=dict)
 
     @property
     def dialect(self) -> str:
@@ -129,6 +130,14 @@ class Copy:
                 at = end
         out.append(self.text[at:])
         return "".join(out)
+
+    def find_next(self, expression: re.Pattern[str], at: int) -> re.Match[str] | None:
+        """The first match of an expression from an offset on, without a second search of the text that was searched."""
+        begin, match = self.searches.get(expression, (len(self.text) + 1, None))
+        if at < begin or (match and match.start() < at):
+            match = expression.search(self.text, at)
+            self.searches[expression] = at, match
+        return match
 
     def line_end(self, at: int) -> int:
         """The end of the line at an offset, without its line end."""

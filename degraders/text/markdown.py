@@ -6,6 +6,7 @@ import json
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import Any
 
 import pyromark
@@ -33,6 +34,7 @@ _FRONT_MATTER = re.compile(
 _JSON_FRONT_MATTER = re.compile(r"\{\s*\"[^\"\n]*\"\s*:")
 _LINE_END = re.compile(r"[ \t]*(?:\r?\n|\Z)")
 _BLOCK_SYNTAX = re.compile(r"[-*+#<`~>|]|\d+[.)]")
+_END = attrgetter("end")
 _ATTRIBUTES = re.compile(r"\{[^{}\n]*\}")
 _ALERT = re.compile(r"\[![A-Za-z]+\]")
 _MAX_PASSES = 4
@@ -336,15 +338,13 @@ class _Scanner:
             builder.hide(start, end, kind)
         for kind, start, end, *inner, info in copy.spans:
             builder.add_region(kind, start, end, (inner[0], inner[1]), info=info)
-        if not copy.lines and not copy.containers:
-            return
-        builder.blocks.sort()
         self._add_lines(copy)
         self._join_containers(copy)
 
     def _add_lines(self, copy: Copy) -> None:
         """Add the lines of syntax as regions, and as blocks if they are outside all other blocks."""
         blocks = self.builder.blocks
+        blocks.sort()
         starts, ends = [block.start for block in blocks], [block.end for block in blocks]
         for start, end, kind, info in copy.lines:
             region = self.builder.add_region(kind, start, end, info=info)
@@ -353,16 +353,15 @@ class _Scanner:
 
     def _join_containers(self, copy: Copy) -> None:
         """Make one block of a container and all blocks that it touches, unless a heading is among them."""
-        builder = self.builder
+        blocks = self.builder.blocks
+        blocks.sort()
         for start, end in sorted(copy.containers, key=lambda each: each[0] - each[1]):
-            blocks = sorted(builder.blocks)
-            first = bisect_right(blocks, start, key=lambda block: block.end)
+            first = bisect_right(blocks, start, key=_END)
             last = bisect_left(blocks, (end,), first)
-            touched = blocks[first:last]
-            if touched and not any(block.kind == "heading" for block in touched):
-                region = builder.add_region("directive", start, end, info="container")
-                outer = touched[0] if touched[0].start < start else region
-                builder.blocks = [*blocks[:first], outer._replace(end=max(end, outer.end)), *blocks[last:]]
+            if first < last and not any(block.kind == "heading" for block in blocks[first:last]):
+                region = self.builder.add_region("directive", start, end, info="container")
+                outer = blocks[first] if blocks[first].start < start else region
+                blocks[first:last] = [outer._replace(end=max(end, outer.end))]
 
     def _definitions(self) -> None:
         """Add the link reference definitions, which the parser does not report: their pattern, outside all blocks."""

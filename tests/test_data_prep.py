@@ -186,9 +186,16 @@ def test_jsonl_input(tmp_path: Path) -> None:
     assert manifest["skipped"]["documents"] == {"bad row": 2, "duplicate id": 1}
 
 
+def test_the_same_identity_pair_never_occurs_twice(tmp_path: Path) -> None:
+    common = ("--input", SAMPLES, "--n-per-doc", 8, "--output", tmp_path / "d.jsonl")
+    assert prepare(*common, "--identity-rate", 0.5) == 0
+    identities = [(row["doc_id"], row["good"]) for row in rows(tmp_path / "d.jsonl") if not row["spans"]]
+    assert len(identities) == len(set(identities)) > 100
+
+
 def test_the_shares_of_special_records_are_as_requested(tmp_path: Path) -> None:
     common = ("--input", SAMPLES, "--n-per-doc", 8, "--force", "--output", tmp_path / "d.jsonl")
-    assert prepare(*common, "--identity-rate", 0.5) == 0
+    assert prepare(*common, "--n-per-doc", 1, "--identity-rate", 0.5) == 0
     records = rows(tmp_path / "d.jsonl")
     assert 0.4 < sum(not row["spans"] for row in records) / len(records) < 0.6
     assert prepare(*common, "--identity-rate", 0) == 0

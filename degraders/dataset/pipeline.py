@@ -277,7 +277,7 @@ class DegradeStep(_UnitStep):
         for number, variant in enumerate(variants):
             if variant is None:
                 batch.rejects["variant: no place for an error"] += 1
-            elif variant.bad in bad_texts and not variant.identity:
+            elif variant.bad in bad_texts:
                 batch.rejects["variant: same as another of its unit"] += 1
             else:
                 bad_texts.add(variant.bad)

@@ -171,8 +171,9 @@ def _gap(fix: Fix, start: int, end: int) -> int:
 
 
 def _declared_weights() -> tuple[tuple[str, float], ...]:
-    """The weights that the degraders and subtypes declare, by key."""
-    return tuple((item.key, item.weight) for degrader in all_degraders().values() for item in degrader.alternatives)
+    """The weights that the degraders and subtypes declare, by key, without the stand-in for a language model."""
+    rules = [degrader for degrader in all_degraders().values() if degrader.family != "llm"]
+    return tuple((item.key, item.weight) for degrader in rules for item in degrader.alternatives)
 
 
 def _update_weights(

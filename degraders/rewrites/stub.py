@@ -62,8 +62,8 @@ class _Phrases:
 
 @cache
 def _paraphrases() -> _Phrases:
-    """The rewordings that fit in any context, or nearly so (adjectives)."""
-    return _Phrases(mapping("rewordings", ""), mapping("rewordings", "adj"))
+    """The rewordings that fit in any context."""
+    return _Phrases(mapping("rewordings", ""))
 
 
 @cache

@@ -17,12 +17,14 @@ _PROGRAMS = word_set("languages", "program")
 _SHELLS = word_set("languages", "shell")
 _PYTHON = word_set("languages", "python")
 _OUTPUT = word_set("languages", "output")
+_DIAGRAMS = word_set("languages", "diagram")
 _KEYWORDS = word_set("code_words", "keyword")
 _COMMAND = re.compile(
     r"(?:sudo )?(?:" + "|".join(map(re.escape, phrases("code_words", "command"))) + r"|\./\S+)(?= |$)", re.MULTILINE
 )
 _SCRIPT = re.compile(r"<<|[{}]$|^\s*(?:for|if|while|do|done|fi|then|case|esac|function|#!)\b", re.MULTILINE)
 _PROMPT = re.compile(r"(?:[$%>] ?|[\w.-]+@[\w.-]+|PS |>>>|\.\.\. |\(\w+\) ?\$)")
+_COMMENT = re.compile(r"(?:^|\s)(?:#|//|--|;|<!--|/?\*)(?:\s|\Z)")
 _PROMPTS = ("$ ", "$ ", "$ ", "$ ", "% ", "user@host:~$ ")
 _CODE_LINE = re.compile(rf"^{BLOCK}*([^\n{BLOCK}]+)", re.MULTILINE)
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
@@ -257,11 +259,19 @@ def misspell_identifier(place: Place, draw: Draw) -> Fault | None:
     is_word = name.islower() and name.isalpha()
     if not block or name in _KEYWORDS or (is_word and _language(block) in _OUTPUT):
         return None
+    if _language(block) in _DIAGRAMS or _is_in_text(*line_of(place)):
+        return None
     evidence = nearest_mention(unit, name, place.start)
     wrong = misspell_name(name, draw)
     if not evidence or wrong == name or unit.find_token(wrong):
         return None
     return Fault((Edit(place.start, place.end, wrong),), evidence=evidence)
+
+
+def _is_in_text(line: str, at: int) -> bool:
+    """Whether an offset of a line of code lies in a string or a comment."""
+    before = line[:at]
+    return before.count('"') % 2 == 1 or before.count("'") % 2 == 1 or _COMMENT.search(before) is not None
 
 
 def _language(block: Region) -> str:

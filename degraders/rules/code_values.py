@@ -8,7 +8,15 @@ from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.registry import Fault, Place, Subtype, pattern, register_degrader
 from degraders.rules.code import block_of, line_of
-from degraders.rules.names import RELATED_WORDS, STAND_INS, change_part, misspell_name, replace_name, write_digits_as
+from degraders.rules.names import (
+    RELATED_WORDS,
+    STAND_INS,
+    are_near,
+    change_part,
+    misspell_name,
+    replace_name,
+    write_digits_as,
+)
 from degraders.text.document import BLOCK
 
 _NAME = re.compile(r"[A-Za-z_]\w{2,30}")
@@ -23,7 +31,7 @@ _WRONG_MARKS = {
 
 
 def _change_name(place: Place, draw: Draw) -> Fault | None:
-    """`char_list` → `chars`, `foo` → `bar`: another name of the block, another part, a stand-in, or a misspelling."""
+    """`char_list` → `chars`: a similar name of the block, another part, or a misspelling."""
     unit, name = place.unit, place.text
     block = block_of(place)
     if not block:
@@ -31,14 +39,10 @@ def _change_name(place: Place, draw: Draw) -> Fault | None:
     kind = draw.below(10)
     if kind < 4:
         names = [other for other in _NAME.findall(unit.doc.code, block.inner_start, block.inner_end) if other != name]
-        similar = [other for other in names if other[0].isupper() == name[0].isupper()]
-        wrong = draw.choice(similar) if similar else None
-    elif kind < 7:
-        wrong = change_part(name, draw)
-    elif kind < 9:
-        wrong = draw.choice(STAND_INS) if name.islower() else None
+        near = [other for other in names if are_near(other, name)]
+        wrong = draw.choice(near) if near else None
     else:
-        wrong = misspell_name(name, draw)
+        wrong = change_part(name, draw) if kind < 7 else misspell_name(name, draw)
     return replace_name(place, wrong) if wrong and wrong != name else None
 
 

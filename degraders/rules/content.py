@@ -23,7 +23,7 @@ from degraders.registry import (
     words,
 )
 from degraders.rules.layout import blocks, direct_items, is_inside, is_open, is_prose
-from degraders.rules.names import STAND_INS, change_part, misspell_name, replace_name, write_digits_as
+from degraders.rules.names import are_near, change_part, misspell_name, replace_name, write_digits_as
 from degraders.rules.vocabulary import PLURAL_OF, SINGULAR_OF
 from degraders.text.document import BLOCK, Region, Unit
 from degraders.text.sentences import sentences
@@ -288,7 +288,7 @@ register_degrader(
     ),
     recoverable="C",
     severity=3,
-    weight=1.3,
+    weight=0.05,
 )
 def contradict(place: Place, draw: Draw) -> Fault | None:
     unit, text, word = place.unit, place.unit.doc.text, place.text.lower()
@@ -388,21 +388,22 @@ def _rename(place: Place, draw: Draw) -> Fault | None:
 
 
 def _change_code(change: Callable[[str, Unit, Draw], str | None]) -> CorruptFunction:
-    """A function that changes inline code; class C if the unit mentions the right code elsewhere, else D."""
+    """A function that changes inline code; class C if the unit has the right code elsewhere, and not the wrong one."""
 
     def corrupt(place: Place, draw: Draw) -> Fault | None:
         wrong = change(place.text, place.unit, draw)
         if not wrong or wrong == place.text or "`" in wrong or not wrong.strip():
             return None
-        return replace_name(place, wrong)
+        is_known = bool(place.unit.find_token(wrong))
+        return (
+            Fault((Edit(place.start, place.end, wrong),), recoverable="D") if is_known else replace_name(place, wrong)
+        )
 
     return corrupt
 
 
 _INNER_NAME = re.compile(r"[A-Za-z_]\w{2,}")
-_PIECES = re.compile(
-    r"\(\)|^[\w.]+(?:::|\.)(?=\w)|(?:::|\.)\w+(?=\W|$)|^-+|[=:]\S+$|\s--?[\w-]+|\s\S+$|[<(\[][^<>()\[\]]+[>)\]]$|^[/.]+|/$"
-)
+_PIECES = re.compile(r"\A--?(?=\w)|(?<=\w)[>)\]]\Z|\A\.?/(?=\w)")
 
 
 def _misspell_code(code: str, unit: Unit, draw: Draw) -> str | None:
@@ -415,40 +416,30 @@ def _misspell_code(code: str, unit: Unit, draw: Draw) -> str | None:
 
 
 def _drop_piece(code: str, unit: Unit, draw: Draw) -> str | None:
-    """`parse_mod()` → `parse_mod`, `std::Child` → `Child`, `--dry-run` → `dry-run`."""
+    """`--dry-run` → `dry-run`, `Vec<T>` → `Vec<T`, `/metrics` → `metrics`."""
     pieces = [match.span() for match in _PIECES.finditer(code) if match.end() - match.start() < len(code)]
     if not pieces:
         return None
     start, end = draw.choice(pieces)
-    return code[:start] + code[end:]
-
-
-def _add_piece(code: str, unit: Unit, draw: Draw) -> str | None:
-    """`parse_mod` → `parse_mod()`, `css/a` → `/css/a`, `static` → `-static`."""
-    if re.fullmatch(r"[a-z_]\w+", code):
-        if draw.chance(0.7):
-            return code + draw.choice(("()", "()", ".", "s", ":", "="))
-        return draw.choice(("-", "--", ".", "$", "@")) + code
-    return draw.choice(("/", "./", "-", " ", "$ ", "!")) + code if code[0].isalnum() or code[0] in ".-" else None
+    rest = code[:start] + code[end:]
+    return rest if re.match(r"-*\w{3}", rest) else None
 
 
 def _use_other_code(code: str, unit: Unit, draw: Draw) -> str | None:
-    """`edx` → `ebx`: other inline code of the unit."""
+    """`max_size` → `max_items`: similar inline code of the unit."""
     others = [unit.doc.text[span.inner_start : span.inner_end] for span in unit.regions_of("code_span")]
-    similar = [
-        other for other in others if other != code and other[:1].isalpha() == code[:1].isalpha() and len(other) < 30
-    ]
+    similar = [other for other in others if other != code and are_near(other, code)]
     return draw.choice(similar) if similar else None
 
 
 def _change_name_part(code: str, unit: Unit, draw: Draw) -> str | None:
-    """`view_names` → `table_views`, `into_iter` → `into_iterator`, `foo` → `bar`."""
-    names = list(_INNER_NAME.finditer(code))
-    if not names:
+    """`view_names` → `view`, `max_count` → `max_number`."""
+    names = [match for match in _INNER_NAME.finditer(code) if len(match[0]) > 5]
+    if not names or "/" in code:
         return None
     match = draw.choice(names)
-    wrong = change_part(match[0], draw) or (draw.choice(STAND_INS) if match[0].islower() else None)
-    return wrong and code[: match.start()] + wrong + code[match.end() :]
+    wrong = change_part(match[0], draw)
+    return code[: match.start()] + wrong + code[match.end() :] if wrong and are_near(wrong, match[0]) else None
 
 
 def _change_quotes(code: str, unit: Unit, draw: Draw) -> str | None:
@@ -474,7 +465,6 @@ register_degrader(
     Subtype("renamed", 3, places(_repeated_names, needs={"code_span"}), _rename),
     Subtype("misspelt", 3, _CODE, _change_code(_misspell_code)),
     Subtype("piece_lost", 3, _CODE, _change_code(_drop_piece)),
-    Subtype("piece_added", 1, _CODE, _change_code(_add_piece)),
     Subtype("another", 2, _CODE, _change_code(_use_other_code)),
     Subtype("another_part", 3, _CODE, _change_code(_change_name_part)),
     Subtype("quotes", 1, _CODE, _change_code(_change_quotes)),

@@ -99,11 +99,12 @@ def change_language(place: Place, draw: Draw) -> Fault | None:
     start, end = match.span(1)
     language, next_char = match[1], match.string[end : end + 1]
     wrong = draw.choice(_WRONG_LANGUAGES.get(language.lower(), _OTHER_LANGUAGES))
-    options = [Option(2, start, end, wrong)]
+    options = [Option(2, start, end, wrong, recoverable="B")]
     misspelled = misspell(language, draw) if len(language) > 3 else ""
     if misspelled and misspelled not in _OBVIOUS_LANGUAGES:
         options.append(Option(2, start, end, misspelled))
-    if language.lower() in _OBVIOUS_LANGUAGES and next_char in "\r\n":
+    is_included = place.text[match.end() - place.start :].lstrip().startswith("{{")
+    if language.lower() in _OBVIOUS_LANGUAGES and next_char in "\r\n" and not is_included:
         with_space = start - 1 if match.string[start - 1] == " " else start
         options.append(Option(5, with_space, end, ""))
     return choose_option(draw, options)

@@ -142,7 +142,7 @@ def _change_auxiliary_number(word: Word, draw: Draw) -> Fault | None:
         certain = _subject_is_singular(word)
     other_subject = PLURAL_OF.get(subject) or SINGULAR_OF.get(subject)
     if certain and other_subject and word[-2] in ("the", "your", "our", "its") and draw.chance(0.3):
-        return word.step(-1).replace(other_subject)
+        return Fault(word.step(-1).replace(other_subject).edits, recoverable="B")
     return word.replace(wrong) if certain else None
 
 
@@ -156,28 +156,23 @@ def _singular_follows(word: Word) -> bool:
     return word.right in ("a", "an") and word[2] in SINGULAR_NOUNS and word[2] not in COLLECTIVE_NOUNS
 
 
+_FAR_DETERMINERS = {"a", "an", "this", "each", "every", "another"}
+
+
 def _change_number(word: Word, draw: Draw) -> Fault | None:
-    """`the command` → `the commands`, `methods` → `method`, where only the sense shows the error."""
-    if not word.text().islower() or not ends_phrase(word):
+    """`a new virtual machine` → `a new virtual machines`; starts at the noun that ends the phrase."""
+    if not word.text().islower() or not ends_phrase(word) or word.lower in _NOUNS_IN_IDIOMS:
         return None
-    if word.left in PLURAL_DETERMINERS or word.left in ("a", "an", "to"):
+    phrase = word.before(3)
+    first = next((k for k in range(len(phrase) - 1, -1, -1) if phrase[k] in FUNCTION_WORDS), -1)
+    if not 0 <= first < len(phrase) - 1 or any(other in BASE_OF_THIRD for other in phrase[first + 1 :]):
         return None
-    if word.lower in BASE_OF_THIRD or (word.lower in BASE_VERBS and word.left not in OBJECT_STARTS):
-        return None
-    return word.replace(SINGULAR_OF.get(word.lower) or PLURAL_OF[word.lower]) if word.lower not in MASS_NOUNS else None
-
-
-_OTHER_TENSE = {
-    "is": "was", "are": "were", "was": "is", "were": "are", "has": "had", "have": "had", "will": "would",
-    "can": "could", "does": "did", "been": "be", "had": "has",
-}  # fmt: skip
-
-
-def _change_tense(word: Word, draw: Draw) -> Fault | None:
-    """`is` → `was`."""
-    if word.lower == "were" and not _UNREAL_CONDITION.isdisjoint(word.before(6)):
-        return None
-    return word.replace(_OTHER_TENSE[word.lower]) if word.left and word.right else None
+    if word.lower in SINGULAR_NOUNS:
+        certain = phrase[first] in _FAR_DETERMINERS and word.lower not in MASS_NOUNS
+        wrong = PLURAL_OF[word.lower]
+        return word.replace(wrong) if certain and wrong not in BASE_OF_THIRD else None
+    certain = phrase[first] in PLURAL_DETERMINERS and word.lower not in BASE_OF_THIRD
+    return word.replace(SINGULAR_OF[word.lower]) if certain else None
 
 
 _BEFORE_TO_AND_GERUND = word_set("governors", "gerund-after-to")
@@ -241,7 +236,7 @@ register_degrader(
     "grammar.agreement",
     rule_subtype("number_lost", 5, PLURAL_DETERMINERS | AMOUNT_NOUNS | _BEFORE_BARE_NOUN, _use_singular),
     rule_subtype("number_added", 3, {"a", "an", "another", "this", "each", "every"}, _use_plural),
-    rule_subtype("number_unsaid", 3, NOUNS, _change_number, recoverable="B"),
+    rule_subtype("number_in_phrase", 3, NOUNS, _change_number),
     rule_subtype("third_to_base", 3, BASE_OF_THIRD.keys() - PLURAL_NOUNS, _use_base_for_third),
     rule_subtype("base_to_third", 2, {"they", "we", "you"}, _use_third_for_base),
     rule_subtype("auxiliary", 4, _OTHER_NUMBER, _change_auxiliary_number),
@@ -249,7 +244,6 @@ register_degrader(
     rule_subtype("participle", 2, BASE_OF_PARTICIPLE, _use_base_for_participle),
     rule_subtype("gerund", 1, BASE_OF_ING, _use_base_for_gerund),
     rule_subtype("adverb", 1, word_set("adverbs", "manner"), _use_adjective_for_adverb),
-    rule_subtype("time", 2, _OTHER_TENSE, _change_tense, recoverable="B"),
     does="uses the wrong number or form of a noun or verb (two file, it store, can used, to installing)",
     example=("These files are new.", "These file are new."),
     recoverable="A",
@@ -313,14 +307,6 @@ def _confuse_a_and_an(word: Word, draw: Draw) -> Fault | None:
     if not word.right or _article_of(word.text(1)) != word.lower:
         return None
     return word.replace("a" if word.lower == "an" else "an")
-
-
-def _swap_article(word: Word, draw: Draw) -> Fault | None:
-    """`a file` → `the file`, `the file` → `a file`."""
-    if word.lower != "the":
-        return word.replace("the") if word.right in SINGULAR_NOUNS else None
-    article = _article_of(word.right) if word.right in SINGULAR_NOUNS and ends_phrase(word.step(1)) else None
-    return word.replace(article) if article else None
 
 
 _PREPOSITION_AFTER = {
@@ -417,15 +403,17 @@ _CONFUSED_SMALL_WORDS = mapping("small_words", "swapped")
 
 
 def _swap_small_word(word: Word, draw: Draw) -> Fault | None:
-    """`the` → `this`, `it` → `they`."""
+    """`of` → `or`, `the` → `they`: a slip that leaves no grammar."""
     if not word.left or not word.right or not word.text().islower() or draw.chance(0.5):
         return None
     return word.replace(draw.choice(_CONFUSED_SMALL_WORDS[word.lower]))
 
 
 def _drop_small_word(word: Word, draw: Draw) -> Fault | None:
-    """`check that the` → `check the`, `and then` → `then`, `it is` → `is`."""
+    """`files that contain` → `files contain`, `it is` → `is`; not a `that` that can be left out."""
     if not word.left or not word.right or word.right == "not" or draw.chance(0.6):
+        return None
+    if word.lower == "that" and word.right not in BASE_VERBS and word.right not in BASE_OF_THIRD:
         return None
     return word.drop()
 
@@ -441,17 +429,17 @@ def _add_small_word(word: Word, draw: Draw) -> Fault | None:
     return word.insert_before(draw.choice(_LEFTOVERS[word.lower]))
 
 
-_CONFUSED_PHRASES: dict[str, list[tuple[list[str], tuple[str, ...]]]] = {}
-"""Phrases, by their first word, with other phrases that are written in their place."""
-for _phrase, _others in mapping("small_words", "phrase").items():
-    _CONFUSED_PHRASES.setdefault(_phrase.split()[0], []).append((_phrase.split(), _others))
+_FIXED_PHRASES: dict[str, list[tuple[list[str], tuple[str, ...]]]] = {}
+"""Fixed phrases, by their first word, with what is left of them when a word is missing."""
+for _phrase, _others in mapping("small_words", "cut").items():
+    _FIXED_PHRASES.setdefault(_phrase.split()[0], []).append((_phrase.split(), _others))
 
 
-def _swap_phrase(word: Word, draw: Draw) -> Fault | None:
-    """`was` → `has been`, `there is` → `there's`, `in the` → `on the`."""
+def _cut_phrase(word: Word, draw: Draw) -> Fault | None:
+    """`such as` → `such`, `instead of` → `instead`."""
     if draw.chance(0.6):
         return None
-    for phrase, others in _CONFUSED_PHRASES[word.lower]:
+    for phrase, others in _FIXED_PHRASES[word.lower]:
         if all(word[step] == part for step, part in enumerate(phrase[1:], 1)) and word[len(phrase)]:
             other = match_case(draw.choice(others), word.text())
             start, end = word.start(), word.end(len(phrase) - 1)
@@ -474,7 +462,6 @@ register_degrader(
     rule_subtype("article_dropped", 6, {"a", "an", "the"}, _drop_article),
     rule_subtype("article_added", 3, _DETERMINERS_AFTER_THE | _BARE_NOUNS.keys() | _BEFORE_BARE_NOUN, _add_article),
     rule_subtype("a_an", 2, {"a", "an"}, _confuse_a_and_an),
-    rule_subtype("article_swapped", 1, {"a", "an", "the"}, _swap_article, recoverable="B"),
     rule_subtype("preposition_swapped", 2, _PREPOSITION_AFTER.keys() | _PREPOSITION_BEFORE.keys(), _swap_preposition),
     rule_subtype("preposition_dropped", 3, _REQUIRED_PREPOSITIONS, _drop_preposition),
     rule_subtype(
@@ -486,7 +473,7 @@ register_degrader(
     rule_subtype("word_dropped", 3, word_set("function_words", "droppable"), _drop_small_word, recoverable="B"),
     rule_subtype("word_added", 3, _LEFTOVERS, _add_small_word),
     rule_subtype("neighbours_swapped", 1, {"of", "on", "for"}, _swap_neighbours),
-    rule_subtype("phrase_swapped", 3, _CONFUSED_PHRASES, _swap_phrase, recoverable="B"),
+    rule_subtype("phrase_cut", 3, _FIXED_PHRASES, _cut_phrase),
     does="drops, adds, swaps or misplaces an article, a preposition or another small word",
     example=("It depends on the size.", "It depends the size."),
     recoverable="A",

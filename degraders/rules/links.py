@@ -28,13 +28,9 @@ _RST_URL = re.compile(r"<([^<>]+)>")
 _MARKDOWN_DEFINITION = re.compile(r"\[([^\]\n]+)\]:[ \t]*(?:\n[ \t]*)?(\S+)")
 _RST_DEFINITION = re.compile(r"\.\. _((?:[^:\\\n]|\\.|:(?=\S))+):(?:[ \t]+(\S+))?")
 _LINK_TEXTS = phrases("link_texts")
-_ASIDES = tuple(
-    text for text in _LINK_TEXTS if text[0].islower() and not re.match(r"the |this|there|above|below", text)
-)
 _TEXTS_AFTER_VERB = ("here", "this page", "this link", "this", "this guide", "this document", "here", "this article")
 _FILE_ENDING = re.compile(r"\.(?:md|html|rst)(?=#|\Z)")
 _VERB_BEFORE = re.compile(r"\b(?:[Ss]ee|[Rr]ead|[Vv]isit|[Cc]heck out|[Gg]o to|[Rr]efer to|at|in|on|[Ff]ollow)[ \n]\Z")
-_ARTICLE_BEFORE = re.compile(r"\b(?:the|a|an|our|your|its|this|that|these)[ \n]\Z", re.IGNORECASE)
 
 
 def _holds_no_image(unit: Unit, link: Region) -> bool:
@@ -236,8 +232,8 @@ def _moved_page_options(place: Place, start: int, end: int, draw: Draw) -> Itera
             break
     if "/" in url[first:]:
         yield Option(2, at, start + url.index("/", first) + 1, "", recoverable="D")
-    yield Option(1.5, at, at, draw.choice(_FOLDERS) + "/", recoverable="D")
-    yield Option(1.5, at, after, draw.choice(_FOLDERS), recoverable="D")
+    yield Option(0.3, at, at, draw.choice(_FOLDERS) + "/", recoverable="D")
+    yield Option(0.3, at, after, draw.choice(_FOLDERS), recoverable="D")
     if segment.isdecimal():
         other_number = str(max(1, int(segment) + draw.choice((-1, 1, -2, 10))))
         yield Option(3, at, after, write_digits_as(other_number, segment), recoverable="D")
@@ -257,7 +253,7 @@ def _url_mark_options(place: Place, start: int, end: int, draw: Draw) -> Iterato
     elif path.startswith("./"):
         yield Option(2, start, start + 2, draw.choice(("", "../", "/")), recoverable="D")
     elif path.startswith("../"):
-        yield Option(3, start, start + 3, draw.choice(("./", "", "../../", "/")), recoverable="D")
+        yield Option(8, start, start + 3, draw.choice(("./", "", "../../", "../../")), recoverable="D")
     elif not _SCHEME.match(path) and path:
         yield Option(2, start, start, draw.choice(("./", "../", "/", "docs/")), recoverable="D")
     ending = _FILE_ENDING.search(path)
@@ -285,7 +281,7 @@ def _other_url_options(place: Place, start: int, end: int, draw: Draw) -> Iterat
             yield Option(1, start, end, unit.doc.text[slice(*span)], recoverable="D")
     host_end = url.find("/", 8)
     if _SCHEME.match(url) and 0 < host_end < len(url) - 1:
-        yield Option(2, start + host_end + 1, end, "", recoverable="D")
+        yield Option(0.2, start + host_end + 1, end, "", recoverable="D")
         last_slash = url.rfind("/", host_end + 1, len(url) - 1)
         if last_slash > 0:
             yield Option(2, start + last_slash + 1, end, "", recoverable="D")
@@ -456,14 +452,14 @@ _WITH_TARGET = regions("link", "image", "reference", "definition")
 register_degrader(
     "markup.link_target",
     Subtype("label", 3, _WITH_TARGET, _change_label),
-    Subtype("anchor", 3, _WITH_TARGET, _change_url(_anchor_options)),
+    Subtype("anchor", 5, _WITH_TARGET, _change_url(_anchor_options)),
     Subtype("slip", 3, _WITH_TARGET, _change_url(_misspelled_url_options)),
     Subtype("cut", 2, _WITH_TARGET, _change_url(_cut_url_options), recoverable="D"),
     Subtype("moved", 5, _WITH_TARGET, _change_url(_moved_page_options), recoverable="D"),
     Subtype("ends", 3, _WITH_TARGET, _change_url(_url_mark_options), recoverable="D"),
     Subtype("other", 3, _WITH_TARGET, _change_url(_other_url_options), recoverable="D"),
-    Subtype("definition_lost", 1, regions("definition"), _drop_definition, recoverable="D"),
-    Subtype("link_lost", 2, regions("link"), _drop_link, recoverable="D"),
+    Subtype("definition_lost", 2, regions("definition"), _drop_definition, recoverable="D"),
+    Subtype("link_lost", 0.3, regions("link"), _drop_link, recoverable="D"),
     does="points a link to a wrong anchor, label or URL",
     example=("## Set up\n\nRun it.\n\nSee [above](#set-up).\n", "## Set up\n\nRun it.\n\nSee [above](#set_up).\n"),
     recoverable="C",
@@ -499,12 +495,12 @@ def empty_link_text(place: Place, draw: Draw) -> Fault | None:
         space = "" if text[link.end : link.end + 1] in ("", " ", "\n", "\r", ".", ",", ")") else " "
         if _shares_word(words, address):
             options.append(Option(1, link.start, link.end, address + space, recoverable="B"))
-        options.append(Option(1.5, link.start, link.end, f"{words} ({address})", recoverable="A"))
+        options.append(Option(0.3, link.start, link.end, f"{words} ({address})", recoverable="B"))
     return choose_option(draw, options)
 
 
 def _pointing_text_options(unit: Unit, link: Region, words: str, draw: Draw) -> Iterator[Option]:
-    """A text such as "click here" in place of the text of the link, or in brackets after it."""
+    """A text such as "click here" in place of the text of the link."""
     text, start, end = unit.doc.text, link.inner_start, link.inner_end
     before = text[max(unit.start, link.start - 14) : link.start]
     class_ = "B" if _shares_word(words, text[end : link.end]) else "D"
@@ -513,10 +509,6 @@ def _pointing_text_options(unit: Unit, link: Region, words: str, draw: Draw) -> 
     elif before.endswith(("\n\n", "* ", "- ")) and text[link.end : link.end + 1] in ("", "\n", ":", "."):
         pointer = draw.choice(("Click here", "Here", "Link", "Read more", "More info"))
         yield Option(1, start, end, pointer, recoverable=class_)
-    if words[0].islower() or _ARTICLE_BEFORE.search(before):
-        opening, closing = text[link.start : start], text[end : link.end]
-        aside = f"{words} ({opening}{draw.choice(_ASIDES)}{closing})"
-        yield Option(2, link.start, link.end, aside, recoverable="A")
 
 
 def _shares_word(words: str, target: str) -> bool:

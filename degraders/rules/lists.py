@@ -92,6 +92,7 @@ def _item_options(place: Place, draw: Draw) -> Iterator[Option]:
     if at and not margin(unit, item).strip():
         yield Option(2, item.start, item.start, " ", subtype="indent")
         if len(margin(unit, item)) > 1:
+            yield Option(4, item.start - len(margin(unit, item)), item.start, "", recoverable="B", subtype="indent")
             yield Option(2, item.start - draw.choice((1, 2)), item.start, "", subtype="indent")
     if marker["task"]:
         box = marker.start("task")

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 
 from degraders.draw import Draw
+from degraders.lexicon import mapping
 from degraders.registry import Place, Subtype, pattern, regions, register_degrader, words
 from degraders.rules.layout import QUOTE_PREFIX, line_start, margin
 from degraders.rules.options import Option, option_subtypes
-from degraders.rules.vocabulary import NOUNS
 from degraders.text.document import Region, Unit
 
+_PRODUCTS = {name for name in mapping("product_names") if name.isalpha()}
 _FOUR_LOWER_CASE = re.compile(r"(?:[a-z][^a-z]*){4}")
 _LOOKS_LIKE_CODE = re.compile(r"[^A-Za-z \n-]|[a-z][A-Z]|--")
 
@@ -87,19 +88,19 @@ def _role_options(text: str, role: Region) -> Iterator[Option]:
     yield Option(0.5, start, start, " " if text[start - 1] != " " else ":", subtype="role")
 
 
-def _mark_word_as_code(place: Place, draw: Draw) -> str | None:
-    """`mutable` → `` `mutable` ``: a plain word marked as code."""
+def _mark_name_as_code(place: Place, draw: Draw) -> str:
+    """`Docker` → `` `Docker` ``: the name of a product marked as code."""
     marks = "``" if place.unit.doc.format == "rst" else "`"
-    return marks + place.text + marks if place.text.islower() else None
+    return marks + place.text + marks
 
 
 register_degrader(
     "markup.inline_code",
-    *option_subtypes(regions("code_span"), _code_options, bare=7, tick=2.4, quoted=1, place=1.6),
+    *option_subtypes(regions("code_span"), _code_options, bare=7, tick=0.6, quoted=0.2, place=1.6),
     *option_subtypes(regions("code_span", when=_is_rst), _code_options, single=2),
     *option_subtypes(regions("role"), _code_options, role=2),
-    Subtype("added", 1, words(NOUNS), _mark_word_as_code, recoverable="B"),
-    does="loses or misplaces the marks around inline code or a role, or puts such marks around plain words",
+    Subtype("added", 0.3, words(_PRODUCTS, exact=True), _mark_name_as_code, recoverable="B"),
+    does="loses or misplaces the marks around inline code or a role, or puts such marks around a name",
     example=("Run `make all` first.", "Run make all first."),
     recoverable="A",
     severity=2,
@@ -140,26 +141,21 @@ def _title_options(unit: Unit, title: Region) -> Iterator[Option]:
 
 
 def _wrong_levels(unit: Unit, title: Region) -> Iterator[tuple[float, int, str]]:
-    """Levels that the other headings show to be wrong, each with its weight and the class of the error."""
+    """Other levels, each with its weight and its class: A if the other headings show it to be wrong, otherwise D."""
     level = int(title.info)
     others = [(other.start, int(other.info)) for other in unit.regions_of("heading") if other.start != title.start]
     before = [other for start, other in others if start < title.start]
     levels = {other for _, other in others}
     if before and before[-1] == level - 1 and level < 6:
         yield 3, level + 1, "A"
-    elif level in levels and level < 6:
-        yield 2, level + 1, "B"
+    elif level < 6:
+        yield 2, level + 1, "D"
     if level == 1 and not unit.context and 2 in levels:
         yield 1, 2, "A"
     if level == 2 and (unit.context or 1 in levels):
         yield 4, 1, "A"
-    elif level > 2 and level in levels:
-        yield 3, level - 1, "B"
-    if not others:
-        class_ = "B" if unit.context else "D"
-        yield 1, level + 1 if level < 6 else level - 1, class_
-        if level > 1:
-            yield 1.5, level - 1, class_
+    elif level > 1:
+        yield 3, level - 1, "D"
 
 
 def _underline_options(unit: Unit, title: Region, draw: Draw) -> Iterator[Option]:
@@ -184,7 +180,7 @@ def _underline_options(unit: Unit, title: Region, draw: Draw) -> Iterator[Option
 
 register_degrader(
     "markup.heading",
-    *option_subtypes(regions("heading"), _heading_options, level=6, space=1, colon=0.6, bold=0.8, capitals=0.5),
+    *option_subtypes(regions("heading"), _heading_options, level=6, space=1, colon=0.6, bold=0.8, capitals=0.1),
     *option_subtypes(regions("heading", when=_is_rst), _heading_options, underline=3),
     does="gives a heading the wrong level, marks, case or underline",
     example=("# Guide\n\n## Install\n\nRun it.\n", "# Guide\n\n##Install\n\nRun it.\n"),
@@ -207,15 +203,24 @@ def _emphasis_options(place: Place, draw: Draw) -> Iterator[Option]:
     yield Option(2, start, start + width, "", subtype="unbalanced")
     yield Option(0.7, region.inner_start, region.inner_start, " ", subtype="unbalanced")
     yield Option(0.7, end - width, end - width, " ", subtype="unbalanced")
-    yield Option(1, start, end, text[region.inner_start : region.inner_end], recoverable="B", subtype="lost")
+    yield Option(1, start, end, text[region.inner_start : region.inner_end], recoverable="D", subtype="lost")
     if width == 2:
         yield Option(2, end - 1, end, "", subtype="unbalanced")
         yield Option(1.5, start, start + 1, "", subtype="unbalanced")
 
 
 def _paragraph_options(place: Place, draw: Draw) -> Iterator[Option]:
-    yield from _extra_space_options(place.unit, place.data, draw)
-    yield from _extra_quote_mark_options(place.unit, place.data, draw)
+    """Spaces at the end of a line, or before a line of a nested paragraph."""
+    region, text = place.data, place.unit.doc.text
+    line_ends = [at for at in _line_ends(text, region.start, region.end) if not text[at - 1].isspace()]
+    if line_ends:
+        at = draw.choice(line_ends)
+        yield Option(1, at, at, draw.choice((" ", " ", "  ", "   ")) if at == region.end else " ", subtype="trailing")
+    lines = [at + 1 for at in range(region.start, region.end - 1) if text[at] == "\n"]
+    starts = [at for at in lines if text[at].isalpha()]
+    if starts and region.depth:
+        at = draw.choice(starts)
+        yield Option(2, at, at, draw.choice((" ", "  ", "    ")), subtype="indent")
 
 
 def _block_options(place: Place, draw: Draw) -> Iterator[Option]:
@@ -225,19 +230,6 @@ def _block_options(place: Place, draw: Draw) -> Iterator[Option]:
         yield from _lost_quote_mark_options(unit, region, draw)
     elif region.kind == "list":
         yield from _tab_options(unit, region)
-
-
-def _extra_space_options(unit: Unit, region: Region, draw: Draw) -> Iterator[Option]:
-    """Spaces at the end of a line, or an extra blank line after a paragraph."""
-    text, end = unit.doc.text, region.end
-    line_ends = [at for at in _line_ends(text, region.start, end) if not text[at - 1].isspace()]
-    if line_ends:
-        at = draw.choice(line_ends)
-        yield Option(1, at, at, draw.choice((" ", " ", "  ", "   ")) if at == end else " ", subtype="trailing")
-    newline = unit.doc.newline
-    if text.startswith(newline * 2, end) and not region.depth and end + 3 * len(newline) < unit.end:
-        at = end + len(newline)
-        yield Option(1, at, at, newline * draw.choice((1, 1, 2)), subtype="blank_added")
 
 
 def _line_ends(text: str, start: int, end: int) -> Iterator[int]:
@@ -256,7 +248,7 @@ def _lost_blank_line_options(unit: Unit, region: Region) -> Iterator[Option]:
     start = line_start(text, region.start)
     blank = line_start(text, start - 1) if start else 0
     above = line_start(text, blank - 1) if blank else 0
-    if above < unit.start or blank == start or text[blank:start].strip(" \t\r\n>"):
+    if above < unit.start or blank == start or text[blank:start].strip(" \t\r\n>") or text.startswith("---", above):
         return
     if not QUOTE_PREFIX.match(margin(unit, region)) or not text[above:blank].strip(" \t\r\n>"):
         return
@@ -280,37 +272,6 @@ def _tab_options(unit: Unit, region: Region) -> Iterator[Option]:
         yield Option(1, region.start - len(before), region.start, "\t" * max(1, len(before) // 4), subtype="tabs")
 
 
-def _extra_quote_mark_options(unit: Unit, region: Region, draw: Draw) -> Iterator[Option]:
-    """A quote mark before a line of plain text, or spaces before a line of a nested paragraph."""
-    text = unit.doc.text
-    lines = [at + 1 for at in range(region.start, region.end - 1) if text[at] == "\n"]
-    starts = [at for at in lines if text[at].isalpha()]
-    if starts and not region.depth:
-        at = draw.choice(starts)
-        yield Option(2, at, at, "> ", subtype="quote_added")
-    elif starts:
-        at = draw.choice(starts)
-        yield Option(2, at, at, draw.choice((" ", "  ", "    ")), subtype="indent")
-
-
-_MARKS = frozenset("*_`[]")
-_STRESSED_WORDS = frozenset({"not", "all", "must", "only", "always", "never", "this", "any", "same", "both"})
-
-
-def _add_emphasis(place: Place, draw: Draw) -> str | None:
-    """`why` → `*why*`."""
-    text = place.unit.doc.text
-    if text[place.start - 1 : place.start] in _MARKS or text[place.end : place.end + 1] in _MARKS:
-        return None
-    mark = draw.choice(("*", "*", "**", "_")) if place.unit.doc.format == "markdown" else "*"
-    return mark + place.text + mark
-
-
-def _add_blank_line(place: Place, draw: Draw) -> str:
-    """A blank line between two sentences of one paragraph."""
-    return place.unit.doc.newline * 2
-
-
 def _double_space(place: Place, draw: Draw) -> str:
     return "  "
 
@@ -318,14 +279,12 @@ def _double_space(place: Place, draw: Draw) -> str:
 register_degrader(
     "markup.emphasis_blank",
     *option_subtypes(regions("strong", "emphasis"), _emphasis_options, unbalanced=3, lost=2),
-    *option_subtypes(regions("paragraph"), _paragraph_options, trailing=1, blank_added=1, quote_added=1, indent=1),
+    *option_subtypes(regions("paragraph"), _paragraph_options, trailing=1, indent=1),
     *option_subtypes(
         regions("heading", "list", "code_block", "table", "quote"), _block_options, blank_lost=2, quote_lost=1, tabs=0.5
     ),
-    Subtype("added", 1, words(NOUNS | _STRESSED_WORDS), _add_emphasis, recoverable="B"),
-    Subtype("parted", 0.5, pattern(r"(?<=[a-z]\.) (?=[A-Z])"), _add_blank_line, recoverable="B"),
-    Subtype("double_space", 0.5, pattern(r"(?<=[a-z.,]) (?=[A-Za-z])"), _double_space, recoverable="A"),
-    does="unbalances, loses or adds emphasis; gets blank lines, spaces, tabs or quote marks wrong",
+    Subtype("double_space", 0.02, pattern(r"(?<=[a-z.,]) (?=[A-Za-z])"), _double_space, recoverable="A"),
+    does="unbalances or loses emphasis; gets blank lines, spaces, tabs or quote marks wrong",
     example=("You **must** stop.", "You **must stop."),
     recoverable="A",
     severity=1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import SequenceMatcher
 from unicodedata import decimal
 
 from degraders.draw import Draw
@@ -65,6 +66,11 @@ def write_digits_as(number: str, right: str) -> str:
         return number
     zero = ord(first) - decimal(first)
     return number.translate({ord("0") + digit: zero + digit for digit in range(10)})
+
+
+def are_near(name: str, other: str) -> bool:
+    """Whether a writer may take one name for the other because most of their letters agree."""
+    return SequenceMatcher(None, name, other, autojunk=False).ratio() >= 0.6
 
 
 def first_mention(unit: Unit, token: str, start: int, end: int) -> tuple[int, int] | None:

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import re
-
 from degraders.draw import Draw
 from degraders.edits import Edit
 from degraders.registry import Fault, Place, Subtype, pattern, register_degrader
-from degraders.rules.names import first_mention
-from degraders.rules.vocabulary import FUNCTION_WORDS
-from degraders.text.document import Unit
 
 _LAST_OF_SENTENCE = r"(?=[.:;]?(?:\s|\x01|\Z))"
 _WORDS = r"(?:[\w\x00'’/-]+\s){0,6}[\w\x00'’/-]+"
 
 
 def _drop_group(place: Place, draw: Draw) -> Fault | None:
-    """Remove the first group of a match; class C if the unit mentions its one important word elsewhere."""
+    """Remove the first group of a match."""
     start, end = place.data.span(1)
     removed = place.unit.doc.text[start:end]
     if "\n\n" in removed or removed.count("[") != removed.count("]") or not _is_balanced(removed):
         return None
-    edit = Edit(start, end, "")
-    evidence = _evidence(place.unit, removed, start, end)
-    return Fault((edit,), recoverable="C", evidence=evidence) if evidence else Fault((edit,))
+    return Fault((Edit(start, end, ""),))
 
 
 def _drop_sentence(place: Place, draw: Draw) -> Fault | None:
@@ -39,17 +32,9 @@ def _is_balanced(text: str) -> bool:
     return text.count("(") == text.count(")") and text.count("`") % 2 == 0
 
 
-def _evidence(unit: Unit, removed: str, start: int, end: int) -> tuple[int, int] | None:
-    """Another mention in the unit of the only word of a short phrase that matters."""
-    important = {word for word in re.findall(r"[A-Za-z]{4,}", removed) if word.lower() not in FUNCTION_WORDS}
-    if len(important) != 1 or len(removed.split()) > 4:
-        return None
-    return first_mention(unit, important.pop(), start, end)
-
-
 register_degrader(
     "content.detail_lost",
-    Subtype("aside", 3, pattern(r"[\w\x00]( \([^()\x01]{4,90}\))(?=[ .,;:\n])"), _drop_group, recoverable="C"),
+    Subtype("aside", 3, pattern(r"[\w\x00]( \([^()\x01]{4,90}\))(?=[ .,;:\n])"), _drop_group),
     Subtype(
         "clause",
         3,
@@ -67,7 +52,6 @@ register_degrader(
             rf"|under) (?:the|a|an|your|this|its|each|these|any|\x00+)\s?{_WORDS}){_LAST_OF_SENTENCE}"
         ),
         _drop_group,
-        recoverable="C",
     ),
     Subtype(
         "phrase_inside",
@@ -77,7 +61,6 @@ register_degrader(
             r"(?= (?:is|are|can|will|must|should|has|have|and|to|by|when|if|in|with|for)\b)"
         ),
         _drop_group,
-        recoverable="C",
     ),
     Subtype(
         "also",

@@ -250,6 +250,7 @@ _CONFUSED_WITH = {
 _SHORT_CONFUSABLES = frozenset(word for word in _CONFUSED_WITH if len(word) <= 4)
 _LONG_CONFUSABLES = _CONFUSED_WITH.keys() - _SHORT_CONFUSABLES
 _CONFUSION_CHANCES = {good: float(tag or 1) / 6 for good, tag in tags("confusables").items()}
+_ITS = frozenset({"its", "it's"})
 _REACH = 160
 """The number of words after the drawn place that are searched."""
 
@@ -266,7 +267,8 @@ _REACH = 160
 def confusable(place: Place, draw: Draw) -> Fault | None:
     """Short words are the most frequent, so the longer ones are searched separately and more often."""
     unit_words = place.unit.words
-    for at in islice(_indices_after(place, _SHORT_CONFUSABLES if draw.chance(0.4) else _LONG_CONFUSABLES), 6):
+    vocabulary = draw.weighted_choice((_ITS, _SHORT_CONFUSABLES, _LONG_CONFUSABLES), (12, 50, 100))
+    for at in islice(_indices_after(place, vocabulary), 6):
         good = unit_words.lowers[at]
         if unit_words.texts[at] in (good, good.capitalize()) and draw.chance(_CONFUSION_CHANCES[good]):
             return _replace_word(unit_words, at, _choose_form(_CONFUSED_WITH[good], draw))

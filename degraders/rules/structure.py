@@ -39,12 +39,11 @@ _REWORDABLE = _compile_phrases(_REWORDINGS)
 _FIRST_WORDS = frozenset(re.split(r"\W", phrase.lower())[0] for phrase in _REWORDINGS)
 _WORD = re.compile(r"\w+")
 _TANGENTS = phrases("tangents")
-_PADDING = {kind: phrases("boilerplate", kind) for kind in ("intro", "outro", "restate", "types")}
+_PADDING = {kind: phrases("boilerplate", kind) for kind in ("intro", "outro", "restate")}
 _SENTENCE_GAP = re.compile(r"[.!?][ \n](?=[A-Z])")
 _NOUN = re.compile(r"[A-Z][a-z]+(?:[^siu]s|ing|tion|ment|ance|ity)")
 _GERUND = re.compile(r"[A-Z][a-z]+ing(?: [a-z][\w-]*){1,4}")
 _TITLE = re.compile(r"[A-Z][\w'’/-]*(?: [\w'’/-]+){0,6}")
-_IDENTIFIER = re.compile(r"[A-Za-z_][\w.-]{2,30}")
 _BLOCK_ABOVE = re.compile(r"The (code|example|list|steps|table)\b")
 _KINDS_ABOVE = {"code": "code_block", "example": "code_block", "list": "list", "steps": "ordered", "table": "table"}
 
@@ -87,7 +86,7 @@ def join_or_split_paragraphs(place: Place, draw: Draw) -> str | Fault:
     edits = [
         Edit(left[1], right[0], unit.doc.newline * 2)
         for left, right in pairwise(sentences(unit, block.start, block.end))
-        if not is_inside(left[1], markup) and not NOT_PROSE.match(place.text, right[0])
+        if not is_inside(left[1], markup) and not NOT_PROSE.match(unit.doc.text, right[0])
     ]
     return Fault(tuple(edits))
 
@@ -280,7 +279,7 @@ def _in_format(unit: Unit, line: str) -> str:
     where=regions("heading", when=lambda unit, heading: heading.depth == 0 and heading.end < unit.end),
     does="removes a heading",
     example=("## Set-up\n\nInstall the tool first.", "Install the tool first."),
-    recoverable="B",
+    recoverable="D",
     severity=2,
     size=2,
     weight=0.6,
@@ -298,19 +297,19 @@ def drop_heading(place: Place, draw: Draw) -> Fault | None:
     return Fault((Edit(place.start, place.end + len(body) - len(body.lstrip("\r\n")), ""),))
 
 
-def _padding_places(unit: Unit) -> Iterator[tuple[int, int, tuple[str, Region | None, Region]]]:
+def _padding_places(unit: Unit) -> Iterator[tuple[int, int, tuple[str, Region | None]]]:
     """The places for padding: before the first paragraph of a section, after a paragraph, at the end of a section.
 
-    The data are the kind of padding, the block before the paragraph, and the paragraph.
+    The data are the kind of padding and the block before the paragraph.
     """
     outermost = blocks(unit)
     for before, block, after in zip([None, *outermost], outermost, [*outermost[1:], None], strict=False):
         if not is_prose(unit, block):
             continue
         if before and before.kind == "heading":
-            yield block.start, block.start, ("intro", before, block)
+            yield block.start, block.start, ("intro", before)
         if is_open(unit, block):
-            yield block.end, block.end, ("outro" if not after or after.kind == "heading" else "restate", before, block)
+            yield block.end, block.end, ("outro" if not after or after.kind == "heading" else "restate", before)
 
 
 @degrader(
@@ -321,15 +320,11 @@ def _padding_places(unit: Unit) -> Iterator[tuple[int, int, tuple[str, Region | 
     recoverable="A",
     severity=2,
     size=2,
-    weight=1.2,
+    weight=0.3,
 )
 def add_padding(place: Place, draw: Draw) -> str | None:
     unit = place.unit
-    kind, before, block = place.data
-    name = _choose_name(unit, block, draw) if kind != "intro" else None
-    if name and draw.chance(0.5):
-        line = draw.choice([line for line in _PADDING["types"] if "{type}" not in line]).replace("`{name}`", name)
-        return (" " if draw.chance(0.7) else unit.doc.newline * 2) + line
+    kind, before = place.data
     topic = _topic(unit, place.start)
     above = "ordered" if before and before.info == "ordered" else before.kind if before else ""
     lines = [line for line in _PADDING[kind] if (topic or "opic}" not in line) and _fits_block_above(line, above)]
@@ -338,15 +333,6 @@ def add_padding(place: Place, draw: Draw) -> str | None:
         return None
     gap = " " if draw.chance({"intro": 0.3, "restate": 0.7, "outro": 0.3}[kind]) else unit.doc.newline * 2
     return line + gap if kind == "intro" else gap + line
-
-
-def _choose_name(unit: Unit, block: Region, draw: Draw) -> str | None:
-    """An identifier of the paragraph, with its code marks."""
-    text = unit.doc.text
-    spans = unit.doc.regions_within("code_span", block.start, block.end)
-    names = [span for span in spans if _IDENTIFIER.fullmatch(text, span.inner_start, span.inner_end)]
-    name = draw.choice(names) if names else None
-    return text[name.start : name.end] if name else None
 
 
 def _fits_block_above(line: str, above: str) -> bool:

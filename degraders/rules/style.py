@@ -102,7 +102,7 @@ _INTENSIFIERS = phrases("hedges", "before-adjective")
     ),
     does="adds a filler or a hedge (just, simply, obviously, please note that)",
     example=("You can install the package.", "You can just install the package."),
-    recoverable="A",
+    recoverable="B",
     severity=1,
     weight=1.5,
 )
@@ -222,7 +222,7 @@ _SHORTENED_VERBS = frozenset({"calculate", "initialize", "synchronize"})
     where=wordings(_ACRONYMS | _SHORT_FORMS),
     does="shortens a word (configuration → config), or uses an acronym without explaining it",
     example=("Open the configuration.", "Open the config."),
-    recoverable="A",
+    recoverable="B",
     severity=2,
     weight=0.8,
 )
@@ -252,6 +252,8 @@ def _use_acronym(place: Place, match: WordingMatch, acronym: str) -> Fault | Non
 
 _BRITISH = mapping("us_gb")
 """The British spellings of American ones."""
+_POINTS_BACK = {"the", "this", "that", "these", "those"}
+"""Words before a noun for something that the text has named already, so that another name for it is an error."""
 _AMERICAN = {form: (good,) for good, bad in _BRITISH.items() for form in bad}
 
 
@@ -276,10 +278,10 @@ def term_drift(place: Place, draw: Draw) -> Fault | None:
         return _use_other_spelling(place)
     unit, name = place.unit, _choose(match.bad, draw)
     edit = replacement_edit(place, match.start, match.end, name)
-    if not edit or not unit.vocabulary.isdisjoint(name.lower().split()):
+    if not edit or match.left not in _POINTS_BACK or not unit.vocabulary.isdisjoint(name.lower().split()):
         return None
     evidence = find_elsewhere(unit, match.good, edit.start, edit.end)
-    return Fault((edit,), evidence=evidence) if evidence else None
+    return Fault((edit,), evidence=evidence) if evidence and evidence[0] < edit.start else None
 
 
 def _use_other_spelling(place: Place) -> Fault | None:

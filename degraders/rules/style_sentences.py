@@ -14,6 +14,7 @@ from degraders.rules.vocabulary import (
     DETERMINERS,
     FORMS_OF,
     MODALS,
+    OBJECT_STARTS,
     PLURAL_NOUNS,
     SINGULAR_NOUNS,
 )
@@ -139,7 +140,7 @@ _NEVER_OBJECTS = frozenset("time times look way bit moment case".split())
         {*(verb.capitalize() for verb in BASE_VERBS), "First", "Next", "Then", "Finally", "Now", "You"}, exact=True
     ),
     does="puts an instruction into the passive",
-    example=("Install the package with pip.", "The package should be installed by the user with pip."),
+    example=("Install the package with pip.", "The package should be installed with pip."),
     recoverable="B",
     severity=1,
     weight=0.7,
@@ -165,8 +166,7 @@ def passive(place: Place, draw: Draw) -> Fault | None:
         subject = subject[0].upper() + subject[1:]
     needs = "need to be" if noun[1].split()[-1].strip(INLINE) in PLURAL_NOUNS else "needs to be"
     auxiliary = f"{modal} be" if modal else draw.choice(("should be", needs))
-    agent = draw.choice((" by the user", " by you", ""))
-    return Fault((Edit(start, noun.end(), f"{subject} {auxiliary} {FORMS_OF[verb].participle}{agent}"),))
+    return Fault((Edit(start, noun.end(), f"{subject} {auxiliary} {FORMS_OF[verb].participle}"),))
 
 
 def _is_object(phrase: str) -> bool:
@@ -210,6 +210,15 @@ _OTHER_PERSON = {
     "we're": ("I'm",),
     "we've": ("I've",),
 }
+_PERSONS = {
+    form: forms
+    for forms in (
+        frozenset({"you", "your", "you'll", "you're", "you've"}),
+        frozenset({"we", "our", "us", "we'll", "we're", "we've"}),
+    )
+    for form in forms
+}
+"""The forms of the same person, for each of them."""
 _PERSON_WORDS = {form for word in (*_OTHER_PERSON, "you", "we") for form in (word, word.replace("'", "’"))}
 _SUBJECT = re.compile(
     r"(?:\b(?:it|this|which|that|[Tt]h(?:e|is)\s(?:[a-z]+\s)?([a-z]+))|[Tt]h(?:e|is)\s\x00+(?:\s([a-z]+))?)\s\Z", re.I
@@ -228,13 +237,15 @@ _CONDITION = re.compile(
     "style.person_tense",
     where=words(_PERSON_WORDS | _BASE_OF_THIRD.keys() | {"doesn't"}),
     does="changes the person (you → the user, we) or the tense (runs → will run)",
-    example=("If you have a token, pass it.", "If the user has a token, pass it."),
+    example=("Open your list. If you have a token, pass it.", "Open your list. If the user has a token, pass it."),
     recoverable="B",
     severity=1,
-    weight=1.0,
+    weight=0.3,
 )
 def person_tense(place: Place, draw: Draw) -> str | Fault | None:
     word = place.text.lower().replace("’", "'")
+    if word in _PERSONS and sum(map(_PERSONS[word].__contains__, place.unit.words.lowers)) < 2:
+        return None  # nothing in the text shows which person it addresses
     if word in ("you", "we"):
         return _change_subject(place, word, draw)
     if word in _OTHER_PERSON:
@@ -349,7 +360,7 @@ _PRONOUNS = {
     recoverable="C",
     severity=3,
     touches={"code_span"},
-    weight=1.1,
+    weight=0.2,
 )
 def ambiguous_pronoun(place: Place, draw: Draw) -> Fault | None:
     unit = place.unit
@@ -359,6 +370,8 @@ def ambiguous_pronoun(place: Place, draw: Draw) -> Fault | None:
     plural = noun in PLURAL_NOUNS
     if not match or noun in _NEVER_PRONOUNS or not (plural or noun in SINGULAR_NOUNS):
         return None
+    if match[2] in PLURAL_NOUNS and right_of(unit.doc.body, match.end(2)) not in OBJECT_STARTS | {CODE}:
+        return None  # rather `the server details` than `the server checks`
     if not _is_subject_or_object(previous, match[2], plural) or not _has_rival(unit, place.start, noun, plural):
         return None
     pronoun = draw.choice(_PRONOUNS[plural or noun in _PERSON_NOUNS, match[2] is not None])

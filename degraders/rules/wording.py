@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
@@ -118,6 +119,15 @@ class wordings:
             if match:
                 return Place(unit, match.start, match.end, unit.doc.text[match.start : match.end], match)
         unit.place_cache[self] = []  # so that no later variant searches this unit again
+        return None
+
+    def match_after(self, unit: Unit, at: int) -> WordingMatch | None:
+        """The first entry within the ten words after an offset."""
+        first = bisect_left(unit.words.starts, at)
+        for index in range(first, min(first + 10, len(unit.words.starts))):
+            match = self._match_at(unit, index) if unit.words.lowers[index] in self._by_first else None
+            if match:
+                return match
         return None
 
     def _match_at(self, unit: Unit, index: int) -> WordingMatch | None:

@@ -36,6 +36,7 @@ from degraders.dataset.pairs import read_pairs  # noqa: E402
 from degraders.dataset.selection import select_pairs  # noqa: E402
 from degraders.files import sha256_file  # noqa: E402
 from fixer import loading  # noqa: E402
+from fixer.loss import FixerModel  # noqa: E402
 from fixer.prompts import PromptStyle  # noqa: E402
 from fixer.training import OPTIMIZERS, SCHEDULES  # noqa: E402
 
@@ -447,9 +448,12 @@ def test_a_lack_of_memory_is_reported_with_the_options_to_lower(
     assert message in error_of(capsys, "--dataset", pairs, "--save_dir", tmp_path / "out")
 
 
-def test_an_exploding_loss_ends_the_run(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    error = error_of(capsys, "--dataset", pairs, "--save_dir", tmp_path / "out", "--learning_rate", 1e20, "--warmup", 0,
-                     "--max_steps", 9, "--max_grad_norm", 0, "--validation_share", 0)  # fmt: skip
+def test_an_exploding_loss_ends_the_run(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward = FixerModel.forward
+    monkeypatch.setattr(FixerModel, "forward", lambda self, batch: forward(self, batch) * float("inf"))
+    error = error_of(capsys, "--dataset", pairs, "--save_dir", tmp_path / "out", "--max_steps", 2)
     assert "lower --learning_rate" in error
 
 

@@ -11,8 +11,8 @@ from degraders.text.dialects import Copy, Hidden
 from degraders.text.directives import DIRECTIVES
 
 _HINT = re.compile(
-    r"\n[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*+(?:!!!|\?\?\?|===[!+]?[ ]\"|:::|///|\*\["
-    r"|\([^()\n]+\)=|-+8<-|<<<[ ]|(?:```|~~~)[`~]*+[ \t]*\{|\\begin\{|\{[{%#])"
+    r"\n[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*+(?:!!!|\?\?\?|===[!+]?[ ]+\"|:::|///|\*\["
+    r"|\([^()\n]+\)=|-+8<-|<<<[ ]|:[ ]{2,3}\S|(?:```|~~~)[`~]*+[ \t]*\{|\\begin\{|\{[{%#])"
 )
 """The cheap test: an expression that begins with one character is faster than several searches for strings."""
 _SYNTAX = r"""
@@ -20,7 +20,8 @@ _SYNTAX = r"""
     (?P<fence>`{3,}|~{3,})
     |(?P<colons>:{3,})
     |(?P<slashes>/{3,})(?=[ \t]*(?:\r?$|[A-Za-z]))
-    |(?P<indented>!!!|\?\?\?\+?|===[!+]?(?=[ ]"))(?=[ ])
+    |(?P<indented>!!!|\?\?\?\+?|===[!+]?(?=[ ]+"))(?=[ ])
+    |(?P<definition>:(?=[ ]{2,3}\S))
     |(?P<label>\((?=[^()\s][^()\n]*\)=[ \t]*\r?$))
     |(?P<abbreviation>\*\[(?=[^\]\n]+\]:))
     |(?P<snippet>-+8<-+|<<<(?=[ ]))
@@ -53,8 +54,11 @@ _ATTRIBUTE = re.compile(r"""[\w-]+=["']|:::[ \t]*$|-end[ \t]*$""")
 TAG = re.compile(
     r"\{(?:\{(?:[^{}]|\}(?!\})|\{(?!\{))*+\}\}|%(?:[^{%]|%(?!\})|\{(?!%))*+%\}|\#(?:[^#{]|\#(?!\})|\{(?!\#))*+\#\})"
 )
-_CODE_TAG = re.compile(r"\{(?:%-?|\{[<%])\s*(highlight|codeblock|prism|mermaid|math|katex|comment)\b")
-_KIND_OF_TAG = {"math": "math", "katex": "math", "comment": "directive"}
+_CODE_TAG = re.compile(
+    r"\{(?:%-?|\{[<%])\s*"
+    r"(highlight|code(?:-?block|-toggle)?|sourcecode|prism|mermaid|plantuml|gist|math|katex|latex|comment)(?![\w-])"
+)
+_KIND_OF_TAG = {"math": "math", "katex": "math", "latex": "math", "comment": "directive"}
 _SCRIPT = r"""[^{}"'`]|"(?:[^"\\\n]|\\.)*+"|'(?:[^'\\\n]|\\.)*+'|`(?:[^`\\]|\\.){0,2000}+`|["'`]"""
 BRACES = _SCRIPT
 for _ in range(4):
@@ -106,6 +110,7 @@ class _LineScanner:
             "colons": ("containers", self._colons),
             "slashes": ("slashes", self._slashes),
             "indented": ("indented", self._indented),
+            "definition": ("definitions", self._definition),
             "label": ("labels", self._label),
             "abbreviation": ("abbreviations", self._abbreviation),
             "snippet": ("snippets", self._snippet),
@@ -124,10 +129,13 @@ class _LineScanner:
     def scan(self, begin: int) -> None:
         match = _FIRST_LINE.match(self.text, begin) or _NEXT_LINE.search(self.text, begin)
         while match:
-            kind = match.lastgroup or ""
-            handler = self.handlers.get(kind) or self.handlers.get("expression" if kind == "tag" else "")
-            at = handler(match, match.start(kind)) if handler else self.copy.line_end(match.end())
+            at = self._handle(match)
             match = _NEXT_LINE.search(self.text, max(at, match.end()))
+
+    def _handle(self, match: re.Match[str]) -> int:
+        kind = match.lastgroup or ""
+        handler = self.handlers.get(kind) or self.handlers.get("expression" if kind == "tag" else "")
+        return handler(match, match.start(kind)) if handler else self.copy.line_end(match.end())
 
     # Fences and containers
 
@@ -144,13 +152,15 @@ class _LineScanner:
 
     def _skip_code(self, start: int, mark: str) -> int:
         """The end of a block of plain code; nothing in it is syntax."""
-        closing = self._find_closing(mark, self.copy.line_end(start))
+        closing = self._find_closing(start, mark)
         end = closing.end() if closing else self.copy.line_end(start)
         self.copy.opaque.append((start, end))
         return end
 
-    def _find_closing(self, mark: str, at: int) -> re.Match[str] | None:
-        return self.copy.find_next(_closing_line(mark[0], len(mark)), at)
+    def _find_closing(self, start: int, mark: str) -> re.Match[str] | None:
+        """The line that closes what the mark at an offset opens; it is not indented as code would be."""
+        at, margin = self.copy.line_end(start), start - self.text.rfind("\n", 0, start) - 1
+        return self.copy.find_next(_closing_line(mark[0], len(mark), margin + 3), at)
 
     def _closes(self, mark: str, start: int, end: int) -> bool:
         """Close the innermost container if this line ends it."""
@@ -170,7 +180,7 @@ class _LineScanner:
         name = directive[1].lower()
         content = DIRECTIVES.get(name.rpartition(":")[2]) or ("closed" if name in _CLOSED else "unknown")
         self.copy.evidence["myst"] += 1
-        closing = self._find_closing(mark, self.copy.line_end(start))
+        closing = self._find_closing(start, mark)
         if name in _CLOSED or content in ("math", "html", "image"):
             return self._closed_directive(content, start, closing.end() if closing else len(self.text), name)
         if content in ("code", "unknown") and (mark[0] != ":" or content == "code"):
@@ -250,11 +260,11 @@ class _LineScanner:
             copy.evidence["docfx"] += 1
             copy.hide_lines(start, end)
             return end
-        if _OBJECT.match(self.text, match.end(), end) and not self._find_closing(mark, end):
+        if _OBJECT.match(self.text, match.end(), end) and not self._find_closing(start, mark):
             return self._object(start, end)
         copy.evidence["vitepress"] += 1
         container = _CONTAINER.match(self.text, match.end(), end)
-        if self._find_closing(mark, end):
+        if self._find_closing(start, mark):
             self._open(mark, start)
         if not container or not container[1]:
             copy.hide_lines(start, end)
@@ -282,7 +292,7 @@ class _LineScanner:
         if not rest:
             self._closes(mark, start, end)
             return end
-        if not self._find_closing(mark, end):
+        if not self._find_closing(start, mark):
             return end
         copy.evidence["mkdocs"] += 1
         self._open(mark, start)
@@ -304,7 +314,7 @@ class _LineScanner:
         if not words or end - start < 6:
             return end
         title = _TITLE.search(self.text, match.end(), end)
-        if not title and not self._has_body(match["margin"], end):
+        if not title and not self._has_body(start, end):
             copy.hide_lines(start, end)
             return end
         copy.evidence["mkdocs"] += 1
@@ -322,8 +332,18 @@ class _LineScanner:
             copy.write(first, last, text)
         return end
 
-    def _has_body(self, margin: str, end: int) -> bool:
-        """Whether the next line that is not blank is indented more than a margin."""
+    def _definition(self, match: re.Match[str], start: int) -> int:
+        """`:   text` below an HTML comment, which stands for a term but is none for the parser: the item of a list."""
+        if self.text[max(0, start - 200) : start].rstrip().endswith("-->"):
+            self.copy.hidden.append(Hidden(start, start + 1, "directive"))
+            self.copy.write(start, start + 1, self.bullet)
+            self.copy.items[start] = "definition"
+        body = _FIRST_LINE.match(self.text, start + 1)
+        return self._handle(body) if body else match.end()
+
+    def _has_body(self, start: int, end: int) -> bool:
+        """Whether the next line that is not blank is indented more than a line that begins its syntax at `start`."""
+        margin = self.text[self.text.rfind("\n", 0, start) + 1 : start]
         body = _INDENTATION.match(self.text, end)
         return body is not None and len(body[1].expandtabs(4)) >= len(margin.expandtabs(4)) + 4
 
@@ -377,8 +397,17 @@ class _LineScanner:
             return end
         if engine := engine_of(tag[0]):
             copy.evidence[engine] += 1
-        copy.hide_lines(start, last or end, kind or "directive")
+        if self._is_among_html(start, last or end):
+            copy.hide(start, last or end, kind or "directive", letters=True)
+        else:
+            copy.hide_lines(start, last or end, kind or "directive")
         return last or end
+
+    def _is_among_html(self, start: int, end: int) -> bool:
+        """Whether lines of HTML stand right above or below, which a blank line would end."""
+        line = self.text.rfind("\n", 0, start) + 1
+        above = self.text.rfind("\n", 0, max(0, line - 1)) + 1 if line else line
+        return any(self.text[at : at + 80].lstrip(" \t").startswith("<") for at in (above, self.copy.next_line(end)))
 
     # MDX
 
@@ -430,9 +459,9 @@ class _LineScanner:
 
 
 @cache
-def _closing_line(char: str, count: int) -> re.Pattern[str]:
+def _closing_line(char: str, count: int, indent: int) -> re.Pattern[str]:
     """The line that closes a fence or a container of so many characters."""
-    return re.compile(rf"^[ \t>]*(?P<mark>{re.escape(char)}{{{count},}})(?=[ \t]*\r?$)", re.MULTILINE)
+    return re.compile(rf"^[ \t>]{{0,{indent}}}(?P<mark>{re.escape(char)}{{{count},}})(?=[ \t]*\r?$)", re.MULTILINE)
 
 
 @cache

@@ -16,8 +16,11 @@ _TICKS = re.compile("`+")
 _ROLE = re.compile(r"\{([A-Za-z][\w:.+-]*)\}(?=`)")
 _EXPRESSION = re.compile(rf"(?!\{{\#)(?:{EXPRESSION.pattern})")
 """An expression, but not the anchor of a heading."""
-_PARENTHESES = re.compile(r"\\\\\((?:[^\\\n]|\\(?!\\[()]))+\\\\\)|\\\\\[(?:[^\\]|\\(?!\\[\[\]]))+\\\\\]")
-"""A formula as MathJax reads it: between `\\\\(` and `\\\\)`, or `\\\\[` and `\\\\]`."""
+_PARENTHESES = re.compile(
+    r"\\\\\((?:[^\\\n]|\\(?!\\[()]))+\\\\\)|\\\\\[(?:[^\\]|\\(?!\\[\[\]]))+\\\\\]"
+    r"|\\\[(?<!\\\\\[)[^\n\\]*\\[A-Za-z]{2}[^\n]*?\\\]|\\\((?<!\\\\\()[^\n\\]*\\[A-Za-z]{2}[^\n]*?\\\)"
+)
+"""A formula as MathJax reads it: between `\\\\(` and `\\\\)`, or with a command of LaTeX between `\\(` and `\\)`."""
 _BRACKET = re.compile(r"\[!(?:[A-Za-z][\w-]*)[ \t]*(?:[^\[\]\n]|\[[^\[\]\n]*\](?:\([^()\n]*\))?)+\](?:\([^()\n]*\))?")
 _ALERT = re.compile(r"\[!(?:note|tip|important|warning|caution)\]", re.IGNORECASE)
 _FORMULA_LABEL = re.compile(r"\$\$ (\([\w:.-]+\))(?=[ \t]*\r?$)", re.MULTILINE)
@@ -33,7 +36,7 @@ _FORMULA = re.compile(
 
 
 _HINTS = tuple(
-    re.compile(hint) for hint in (r"\{(?:[{%#]|[A-Za-z][\w:.+-]*+\}`)", r"\[![A-Za-z]", r"\$\$ \(", r"\\\\[(\[]")
+    re.compile(hint) for hint in (r"\{(?:[{%#]|[A-Za-z][\w:.+-]*+\}`)", r"\[![A-Za-z]", r"\$\$ \(", r"\\[(\[]")
 )
 
 

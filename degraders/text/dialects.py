@@ -17,7 +17,9 @@ PLAIN = "gfm"
 CONSTRUCTS = {
     "gfm": frozenset[str](),
     "myst": frozenset({"fences", "containers", "roles", "labels", "latex", "tags"}),
-    "mkdocs": frozenset({"indented", "slashes", "containers", "snippets", "abbreviations", "latex", "tags"}),
+    "mkdocs": frozenset(
+        {"indented", "definitions", "slashes", "containers", "snippets", "abbreviations", "latex", "tags"}
+    ),
     "mdx": frozenset({"modules", "jsx", "containers", "latex"}),
     "hugo": frozenset({"tags", "latex"}),
     "jekyll": frozenset({"tags", "latex", "abbreviations"}),
@@ -28,7 +30,10 @@ CONSTRUCTS = {
 
 DIALECTS = (AUTO, *CONSTRUCTS)
 _ALL_BUT_MDX = frozenset().union(*CONSTRUCTS.values()) - {"modules", "jsx"}
-_FENCED = re.compile(r"^[ \t>]*(`{3,}|~{3,})[^\n]*\n(?:.*\n)*?[ \t>]*\1", re.MULTILINE)
+_NOT_MDX = re.compile(
+    r"^[ \t>]*(`{3,}|~{3,})[^\n]*\n(?:.*\n)*?[ \t>]*\1|^<(script|style)\b(?:.*\n)*?.*</\2>", re.MULTILINE
+)
+"""Fences, and the scripts of VitePress."""
 _MODULE_HINT = re.compile(r"\n(?:import|export) ")
 _MODULE = re.compile(
     r"^(?:import[ \t]+(?:[\w*{][^\n;]*?[ \t]from[ \t]+)?[\"'][^\"'\n]+[\"'];?[ \t]*\r?$"
@@ -49,7 +54,7 @@ def recognise_constructs(text: str, dialect: str, doc_id: str) -> frozenset[str]
 def _has_modules(text: str) -> bool:
     if not text.startswith(("import ", "export ")) and not _MODULE_HINT.search(text):
         return False
-    return bool(_MODULE.search(_FENCED.sub("", text)))
+    return bool(_MODULE.search(_NOT_MDX.sub("", text)))
 
 
 class Hidden(NamedTuple):

@@ -37,7 +37,7 @@ _BLOCK_SYNTAX = re.compile(r"[-*+#<`~>|]|\d+[.)]")
 _END = attrgetter("end")
 _ATTRIBUTES = re.compile(r"\{[^{}\n]*\}")
 _ALERT = re.compile(r"\[![A-Za-z]+\]")
-_MAX_PASSES = 4
+_MAX_PASSES = 10
 _DEFINITION = re.compile(
     r"\[(?:(?<=^\[)|(?<=^ \[)|(?<=^  \[)|(?<=^   \[))[^\]\n]+\]:[ \t]*(?:\r?\n[ \t]*)?\S[^\r\n]*", re.MULTILINE
 )
@@ -418,7 +418,7 @@ def _indented_lines(text: str, options: Any) -> list[int]:
             piece = text[start : span["end"]]
             at = start + len(piece) - len(piece.lstrip(" \t"))
             space = text.rfind("\n", 0, start) + 1 + at - start
-            if (opens or _BLOCK_SYNTAX.match(text, at)) and text[space] == " ":
+            if (opens or _BLOCK_SYNTAX.match(text, at)) and text[space] in " \t":
                 breaks.append(space)
             opens = piece.count("\n") != 1
     return breaks

@@ -19,7 +19,7 @@ _OPTION = rf"(?:[-+][A-Za-z0-9](?:[ ]?{_ARGUMENT})?|(?:--|/)[A-Za-z0-9][\w-]*(?:
 _BLOCK = re.compile(
     rf"""
     (?P<bullet>[-+*•‣⁃])(?=[ \t]|$)
-    |(?P<number>\(?(?:\d+|[A-Za-z]|\#|[ivxlcdm]+|[IVXLCDM]+)[.)])(?=[ \t]|$)
+    |(?P<number>\(?(?:[0-9]+|[A-Za-z]|\#|[ivxlcdm]+|[IVXLCDM]+)[.)])(?=[ \t]|$)
     |(?P<field>:(?![: ])(?:[^:\\]++|\\.|:(?![ \t`]|$))++(?<![ ]):)(?=[ \t]|$)
     |(?P<option>{_OPTION}(?:,[ ]{_OPTION})*)(?=[ ][ ]|$)
     |(?P<doctest>>>>)(?=[ \t]|$)

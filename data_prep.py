@@ -66,11 +66,22 @@ def run(options: Options) -> int:
         print(format_degraders())
     elif options.run_tests:
         return check_installation()
-    elif options.calibrate:
-        write_profile(options, options.calibrate)
     else:
-        build_dataset(options)
+        write_outputs(options)
     return 0
+
+
+def write_outputs(options: Options) -> None:
+    """Write the profile or the data set, while no other run writes any of the files."""
+    from degraders import files
+
+    with files.claim_files(options.written_files):
+        for path in options.outputs:
+            files.refuse_existing(path, force=options.force)
+        if options.calibrate:
+            write_profile(options, options.calibrate)
+        else:
+            build_dataset(options)
 
 
 # The command line
@@ -261,8 +272,25 @@ class Options:
 
     @property
     def outputs(self) -> list[Path]:
-        """The files that the user names to be written."""
+        """The files that are written and may be replaced only with --force."""
+        if self.calibrate:
+            return [self.output, self.figure] if self.report else [self.output]
         return [path for path in (self.output, self.preview) if path]
+
+    @property
+    def written_files(self) -> list[Path]:
+        """All files that are written."""
+        from degraders.dataset.writer import companion_path
+
+        if self.calibrate:
+            return self.outputs
+        cache = [] if self.llm_backend == "stub" else [self.answer_cache]
+        return [*self.outputs, companion_path(self.output, ".manifest.json"), *cache]
+
+    @property
+    def figure(self) -> Path:
+        """The PNG that --report writes beside the profile."""
+        return self.output.with_suffix(".png")
 
     @property
     def answer_cache(self) -> Path:
@@ -295,7 +323,6 @@ class Options:
 
 def build_dataset(options: Options) -> None:
     """Read, survey, split, degrade, write, report."""
-    from degraders import files
     from degraders.dataset.pipeline import DegradeStep, SurveyStep
     from degraders.dataset.report import PreviewSample, Report, summary_rows
     from degraders.dataset.splits import assign_splits
@@ -303,8 +330,6 @@ def build_dataset(options: Options) -> None:
     from degraders.dataset.writer import dataset_writer
 
     started = time.monotonic()
-    for path in options.outputs:
-        files.refuse_existing(path, force=options.force)
     settings = make_pipeline_settings(options)
     report = Report(settings.degraders)
     sample = PreviewSample(PREVIEW_RECORDS if options.preview else 0)
@@ -572,16 +597,16 @@ def write_profile(options: Options, pairs_path: Path) -> None:
     from degraders.dataset import pairs
     from degraders.realism import calibrate, compare
 
-    figure = options.output.with_suffix(".png")
-    for path in (options.output, *([figure] if options.report else [])):
-        files.refuse_existing(path, force=options.force)
-    annotated = calibrate.annotate_pairs(pairs.read_pairs(pairs_path))
+    skipped: Counter[str] = Counter()
+    annotated = calibrate.annotate_pairs(pairs.read_pairs(pairs_path, skipped=skipped))
+    for reason, count in skipped.items():
+        print(f"warning: {count:,} pairs were skipped: {reason}", file=sys.stderr)
     profile = calibrate.calibrate_profile(annotated, origin=calibrate.describe_origin(annotated, pairs_path.name))
     if options.report:
         real = compare.measure_distributions(calibrate.real_texts(annotated))
         generated = compare.measure_distributions(calibrate.generate_texts(annotated, profile))
         print(compare.comparison_table(real, generated) + "\n")
-        compare.plot_comparison(figure, real, generated)
+        compare.plot_comparison(options.figure, real, generated)
     files.write_text(options.output, profile.to_json().decode())
     print(f"{len(annotated):,} pairs with {sum(len(item.fixes) for item in annotated):,} errors: {options.output}")
 

@@ -49,14 +49,22 @@ PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "sentence-transform
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the stage; returns the exit code: 0 done, 1 bad data or I/O, 2 usage, 128 + signal interrupted."""
-    return run_script(build_parser(), argv, Options, evaluate, describe_partial_output)
+    return run_script(build_parser(), argv, Options, run, describe_partial_output)
+
+
+def run(options: Options) -> None:
+    """Evaluate, while no other run writes the same results; the main process writes them."""
+    from degraders.files import claim_files
+
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    with claim_files([options.out] if is_main() else []):
+        check_output(options)
+        evaluate(options)
 
 
 def evaluate(options: Options) -> None:
     """Read the pairs, get the predictions, score them, write the files and print the closing table."""
     started = time.monotonic()
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    check_output(options)
     extra_metrics = load_extra_metrics(options.extra_metrics)
     data = read_evaluation_pairs(options)
     answers = predict(options, data)
@@ -224,17 +232,10 @@ def _add_output_options(option: Callable[..., None]) -> None:
 
 
 def check_output(options: Options) -> None:
-    """UserError if results would be lost or cannot be written; a model's earlier answers are checked when it starts."""
+    """UserError if results would be lost; a model's earlier answers are checked when it starts."""
     from degraders.files import refuse_existing
 
-    if not is_main():
-        return
-    folder = options.out.parent
-    if not folder.is_dir():
-        raise UserError(f"{folder}: there is no such folder; create it, or choose another --out")
-    if not os.access(folder, os.W_OK):
-        raise UserError(f"{folder}: cannot be written to; choose another --out")
-    if not (options.language_model and options.prediction_store.exists()):
+    if is_main() and not (options.language_model and options.prediction_store.exists()):
         refuse_existing(options.out, force=options.force)
 
 
@@ -260,7 +261,7 @@ def read_evaluation_pairs(options: Options) -> EvaluationPairs:
     """The pairs to evaluate on, in the order of the data set and with unique ids."""
     from degraders.dataset.pairs import sample_pairs, with_unique_ids
 
-    all_pairs = read_all_pairs(options)
+    all_pairs, skipped = read_all_pairs(options)
     split = split_to_evaluate(options, all_pairs)
     in_split = [pair for pair in all_pairs if split in (None, pair.split)]
     if not in_split:
@@ -270,33 +271,37 @@ def read_evaluation_pairs(options: Options) -> EvaluationPairs:
     short = shortest_pairs(in_split, TINY_PAIRS) if options.debug_tiny else in_split
     sampled = sample_pairs(short, options.limit, seed=options.seed)
     pairs, renamed = with_unique_ids(sampled)
-    unused = Counter(
-        {
-            f"not in split {split}": len(all_pairs) - len(in_split),
-            "too long for --debug_tiny": len(in_split) - len(short),
-            "over --limit": len(short) - len(sampled),
-        }
+    unused = (
+        Counter(
+            {
+                f"not in split {split}": len(all_pairs) - len(in_split),
+                "too long for --debug_tiny": len(in_split) - len(short),
+                "over --limit": len(short) - len(sampled),
+            }
+        )
+        + skipped
     )
     notes = [f"{renamed:,} duplicate ids were numbered"] if renamed else []
     training_pairs = sum(pair.split == "train" for pair in pairs)
     if options.language_model and training_pairs:
         notes.append(f"{training_pairs:,} pairs are of the split train; a model trained on this data has learned them")
-    return EvaluationPairs(pairs, len(all_pairs), +unused, digest_of_pairs(pairs), notes)
+    return EvaluationPairs(pairs, len(all_pairs) + skipped.total(), unused, digest_of_pairs(pairs), notes)
 
 
-def read_all_pairs(options: Options) -> list[Pair]:
-    """All pairs of the data set; UserError if there are none."""
+def read_all_pairs(options: Options) -> tuple[list[Pair], Counter[str]]:
+    """All pairs of the data set, and the number of skipped ones by reason; UserError if there are no pairs."""
     from degraders.dataset.pairs import Fields, read_hub_pairs, read_pairs
+    from degraders.dataset.selection import no_pairs
 
     fields = Fields(options.bad_field, options.good_field, options.context_field, options.coedit_task)
+    skipped: Counter[str] = Counter()
     if options.dataset:
-        pairs = list(read_pairs(options.dataset, fields))
+        pairs = list(read_pairs(options.dataset, fields, skipped=skipped))
     else:
-        pairs = list(read_hub_pairs(options.data_source, options.hf_split, fields))
+        pairs = list(read_hub_pairs(options.data_source, options.hf_split, fields, skipped=skipped))
     if not pairs:
-        source = options.data_source
-        raise UserError(f"{source}: contains no pairs; is the file empty, or --hf_split or --coedit_task wrong?")
-    return pairs
+        raise UserError(f"{options.data_source}: {no_pairs(skipped)}")
+    return pairs, skipped
 
 
 def split_to_evaluate(options: Options, pairs: Iterable[Pair]) -> str | None:

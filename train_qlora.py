@@ -17,7 +17,8 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,17 +71,12 @@ def run(options: Options) -> None:
 
 def train(options: Options) -> None:
     """Read the pairs, load the model, train it, write the adapter and print the closing table."""
-    from contextlib import nullcontext
-
-    from fixer.artefacts import MetricsLog, check_folder, claim_folder, clear_folder
+    from fixer.artefacts import MetricsLog, clear_folder
     from fixer.devices import make_accelerator
 
     started = time.monotonic()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    if is_main():
-        check_folder(options.save_dir, force=options.force, resume=options.resume)
-        check_merge_folder(options.merge)
-    with claim_folder(options.save_dir) if is_main() else nullcontext():
+    with claim_folders(options):
         accelerator = make_accelerator(options.device_map)
         options = resolve_options(options)
         set_threads_and_seed(options)
@@ -106,9 +102,9 @@ def merge(options: Options) -> None:
     from fixer.loading import merge_adapter
 
     if options.merge:
-        check_merge_folder(options.merge)
-        bits = read_option(options.save_dir, "bits") or options.bits
-        merge_adapter(options.save_dir, options.merge, bits=bits)
+        with claim_merge_folder(options.merge):
+            bits = read_option(options.save_dir, "bits") or options.bits
+            merge_adapter(options.save_dir, options.merge, bits=bits)
         print(format_rows(written_rows([options.merge])))
 
 
@@ -301,10 +297,31 @@ def _add_run_options(option: Callable[..., None]) -> None:
     option("--threads", type=whole_number(1, 4096), metavar="N", help="CPU threads (default: torch decides)")
 
 
-def check_merge_folder(folder: Path | None) -> None:
-    """UserError if the folder for the merged model is not empty."""
-    if folder and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder}: exists already; choose a new folder for --merge")
+@contextmanager
+def claim_folders(options: Options) -> Iterator[None]:
+    """Keep other runs from writing to the folders of this run; UserError if files would be lost or are missing."""
+    from degraders.files import claim_folder
+    from fixer.artefacts import check_folder
+
+    if not is_main():
+        yield
+        return
+    with claim_folder(options.save_dir):
+        check_folder(options.save_dir, force=options.force, resume=options.resume)
+        with claim_merge_folder(options.merge) if options.merge else nullcontext():
+            yield
+
+
+@contextmanager
+def claim_merge_folder(folder: Path) -> Iterator[None]:
+    """Keep other runs from writing the merged model; UserError if its folder is not empty."""
+    from degraders.files import claim_files
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with claim_files([folder]):
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UserError(f"{folder}: exists already; choose a new folder for --merge")
+        yield
 
 
 def resolve_options(options: Options) -> Options:
@@ -383,13 +400,14 @@ def read_training_pairs(options: Options) -> PairSelection:
 
     fields = Fields(options.bad_field, options.good_field, options.context_field, options.coedit_task)
     validation: Iterable[Pair] = ()
+    skipped: Counter[str] = Counter()
     if options.dataset:
-        pairs = read_pairs(options.dataset, fields)
+        pairs = read_pairs(options.dataset, fields, skipped=skipped)
     else:
         name = str(options.hf_dataset)
-        pairs = read_hub_pairs(name, options.hf_split, fields)
+        pairs = read_hub_pairs(name, options.hf_split, fields, skipped=skipped)
         if options.hf_validation_split:
-            validation = read_hub_pairs(name, options.hf_validation_split, fields)
+            validation = read_hub_pairs(name, options.hf_validation_split, fields, skipped=skipped)
     return select_pairs(
         pairs,
         seed=options.seed,
@@ -397,6 +415,7 @@ def read_training_pairs(options: Options) -> PairSelection:
         limit=options.limit,
         validation_limit=options.validation_limit,
         validation=validation,
+        skipped=skipped,
     )
 
 

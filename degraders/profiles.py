@@ -17,6 +17,7 @@ import orjson
 from degraders.catalogue import all_degraders
 from degraders.engine import ErrorCounts, check_counts
 from degraders.errors import UserError
+from degraders.files import check_regular
 from degraders.registry import Degrader
 
 FORMAT = "profile of documentation errors, 1"
@@ -100,6 +101,7 @@ def read_profile(path: Path) -> Profile:
     if str(path) in BUILTIN:
         return builtin_profile(str(path))
     try:
+        check_regular(path)
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); name a file, or {' or '.join(BUILTIN)}") from error

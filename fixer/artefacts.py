@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 from degraders.errors import UserError
-from degraders.files import lock_file, sha256_file, write_text
+from degraders.files import sha256_file, write_text
 from fixer.checkpoints import LogRow, json_lines
 from fixer.prompts import STYLE_FILE, PromptStyle
 
@@ -26,26 +24,9 @@ _TOKENIZER_FILES = (
 _FILES = (*_ADAPTER_FILES, *_TOKENIZER_FILES, METRICS, CURVE, CARD)
 
 
-@contextmanager
-def claim_folder(folder: Path) -> Iterator[None]:
-    """Lock the folder for this run. A missing folder is created, and removed again if nothing was written to it."""
-    is_new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        lock_file(handle, folder, "--save_dir")
-        yield
-    finally:
-        os.close(handle)
-        if is_new and not any(folder.iterdir()):
-            folder.rmdir()
-
-
 def check_folder(folder: Path, *, force: bool, resume: bool) -> None:
     """UserError if the folder holds files that would be lost, or if there is nothing to resume."""
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder}: is a file; pass a folder as --save_dir")
-    occupied = folder.is_dir() and any(folder.iterdir())
+    occupied = any(folder.iterdir())
     if resume and not occupied:
         raise UserError(f"{folder}: holds no run to resume; leave out --resume to start one")
     if resume and (folder / MANIFEST).exists():

@@ -58,16 +58,23 @@ class Checkpoints:
         partial = final.with_name(final.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        for part in _PARTS:
-            save_file(getattr(state, part), partial / f"{part}.safetensors")
-        (partial / _HISTORY).write_text(json_lines(state.history), encoding="utf-8")
-        files = {path.name: sha256_file(path) for path in sorted(partial.iterdir())}
-        content = {"step": state.step, "run": self.signature, "sha256": files}
-        (partial / _STATE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        shutil.rmtree(final, ignore_errors=True)
-        partial.replace(final)
+        try:
+            self._write(state, partial)
+            shutil.rmtree(final, ignore_errors=True)
+            partial.replace(final)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
         for old in self._folders()[KEEP:]:
             shutil.rmtree(old)
+
+    def _write(self, state: TrainingState, folder: Path) -> None:
+        for part in _PARTS:
+            save_file(getattr(state, part), folder / f"{part}.safetensors")
+        (folder / _HISTORY).write_text(json_lines(state.history), encoding="utf-8")
+        files = {path.name: sha256_file(path) for path in sorted(folder.iterdir())}
+        content = {"step": state.step, "run": self.signature, "sha256": files}
+        (folder / _STATE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
     def load_last(self) -> tuple[TrainingState | None, list[str]]:
         """The newest checkpoint that is intact, None if there is no checkpoint; and a note about each broken one.

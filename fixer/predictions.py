@@ -102,7 +102,7 @@ class PredictionStore:
     def _open(self) -> BinaryIO:
         """Open and lock this process's file, positioned after its last complete line."""
         file = self._own.open("ab")
-        lock_file(file.fileno(), self._own, "--out")
+        lock_file(file.fileno(), self._own)
         lines = _complete_lines(self._own)
         file.truncate(sum(len(line) + 1 for line in lines))
         if not lines:

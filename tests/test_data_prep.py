@@ -339,7 +339,7 @@ def test_bad_input_exits_with_1_and_writes_no_file(tmp_path: Path, capsys: pytes
     assert "gone" in failing(capsys, "--input", tmp_path / "gone", "--output", output)
     assert "empty" in failing(capsys, "--input", tmp_path / "empty", "--output", output)
     assert "no record to write" in failing(capsys, "--input", tmp_path / "code_only", "--output", output)
-    assert "cannot be written" in failing(capsys, "--input", SAMPLES, "--output", tmp_path / "no" / "d.jsonl")
+    assert "no such folder" in failing(capsys, "--input", SAMPLES, "--output", tmp_path / "no" / "d.jsonl")
     assert list(output.parent.iterdir()) == []
 
 
@@ -480,6 +480,29 @@ def test_a_run_that_is_stopped_leaves_no_output(
     if not killed:
         assert error == f"\ndata_prep.py: interrupted by {sent.name}; nothing was written\n"
         assert list(tmp_path.iterdir()) == []
+
+
+def test_two_runs_never_write_one_data_set(large_docs: Path, tmp_path: Path) -> None:
+    output = tmp_path / "d.jsonl"
+    first = start_run(large_docs, output, "--force")
+    for arguments in (["--output", output], ["--output", output.with_suffix(".parquet")], ["--preview", output]):
+        second = run_script("--input", SAMPLES, "--output", tmp_path / "e.jsonl", *arguments, "--force")
+        assert second.returncode == 1 and "another run is writing there" in second.stderr
+        assert second.stderr.count("\n") == 1
+    first.communicate(timeout=120)
+    assert first.returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d.jsonl", "d.manifest.json"]
+    manifest = json.loads(output.with_name("d.manifest.json").read_text())
+    assert sha256_file(output) in json.dumps(manifest)
+    assert not [fault for row in rows(output) for fault in check_record(row)]
+
+
+def test_two_outputs_of_one_name_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "d.jsonl"
+    assert "two outputs have this name" in failing(
+        capsys, "--input", SAMPLES, "--output", output, "--preview", tmp_path / "." / "d.jsonl"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nohup_keeps_a_run_alive(large_docs: Path, tmp_path: Path) -> None:

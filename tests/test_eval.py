@@ -317,15 +317,21 @@ def test_wrong_usage(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_ends_a_run_as_ctrl_c_does(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+def test_a_signal_ends_a_run_which_no_other_run_disturbs(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     dataset = tmp_path / "pairs.jsonl"
     row = {"bad": "Read teh file. " * 2000, "good": "Read the file. " * 2000}
     dataset.write_text(f"{json.dumps(row)}\n" * 300)
     command = [sys.executable, str(ROOT / "eval.py"), "--dataset", str(dataset), "--model", "copy", *PLAIN]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
-        time.sleep(3)  # it reads, and then scores, for much longer
+        while len(list(tmp_path.iterdir())) == 1 and running.poll() is None:
+            time.sleep(0.01)
+        # It reads, and then scores, for much longer than the other run needs.
+        other = script("--dataset", dataset, "--model", "copy", "--limit", 1, "--force", cwd=tmp_path)
         running.send_signal(sent)
         _, error = running.communicate(timeout=30)
+    assert other.returncode == 1
+    refusal = "another run is writing there; wait for it, or choose another name"
+    assert other.stderr == f"eval.py: eval_results.csv: {refusal}\n"
     assert running.returncode == code
     assert error.endswith(f"eval.py: interrupted by {sent.name}; nothing was written\n") and "Traceback" not in error
     assert list(tmp_path.iterdir()) == [dataset]

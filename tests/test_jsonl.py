@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from degraders.dataset.jsonl import DamagedFileError, read_csv_rows, read_lines, read_parquet_rows, read_rows
+from degraders.dataset.jsonl import (
+    MAX_LINE,
+    DamagedFileError,
+    read_csv_rows,
+    read_lines,
+    read_parquet_rows,
+    read_rows,
+)
 from degraders.dataset.records import read_records
 from degraders.errors import UserError
+from degraders.profiles import read_profile
 
 
 def hinted(path: Path) -> Iterator[tuple[int, Any]]:
@@ -64,6 +73,26 @@ def test_a_long_line_is_cut_and_those_after_it_are_read(tmp_path: Path) -> None:
     path.write_bytes(b"12345\n123456\n" + b" " * 200_000 + b"7\n8")
     lines = [(line.number, len(line.data), line.too_long) for line in read_lines(path, max_bytes=5)]
     assert lines == [(1, 6, False), (2, 6, True), (3, 6, True), (4, 1, False)]
+
+
+def test_a_row_that_is_too_long_is_counted_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'1\n"' + b"x" * MAX_LINE + b'"\n3\n')
+    skipped: Counter[str] = Counter()
+    assert list(read_rows(path, hint="", skipped=skipped)) == [(1, 1), (3, 3)]
+    assert skipped == {"over 4,000,000 bytes": 1}
+    with pytest.raises(UserError, match=r"a\.jsonl:2: over 4,000,000 bytes; shorten or remove it"):
+        list(hinted(path))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_which_may_never_end_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a")
+    for rows in (hinted(tmp_path / "a"), read_csv_rows(tmp_path / "a", hint=""), read_parquet_rows(tmp_path / "a")):
+        with pytest.raises(UserError, match="not a regular file"):
+            next(rows)
+    with pytest.raises(UserError, match="not a regular file"):
+        read_profile(tmp_path / "a")
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

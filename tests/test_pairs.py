@@ -2,13 +2,17 @@
 
 import gzip
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from degraders.dataset import pairs
+from degraders.dataset.jsonl import MAX_LINE
 from degraders.dataset.pairs import Fields, Pair, align_spans, read_hub_pairs, read_pairs
+from degraders.dataset.selection import select_pairs
 from degraders.edits import restore
 from degraders.errors import UserError
 from fixer.windows import split_pair, split_text
@@ -135,11 +139,25 @@ def test_the_instruction_of_coedit_is_no_part_of_the_bad_text(
         ({"bad": "a", "good": "b", "spans": 5}, ":1: its spans are malformed"),
         ({"bad": "a", "good": "b", "edits": "all"}, ":1: its spans are malformed"),
         ({"bad": "a", "good": "b", "labels": 5}, ':1: field "labels" is not a list'),
+        ({"bad": "a", "good": "b", "labels": [1, None]}, ':1: field "labels" is not a list'),
+        ({"bad": "a", "good": "b", "spans": [{**SPAN, "bad": 5}]}, ":1: span at 0: its texts are not"),
+        ({"bad": "a", "good": "b", "spans": [{**SPAN, "good_start": 7}]}, ":1: span at 0: its texts are not"),
     ],
 )
 def test_a_row_without_a_pair_is_reported_by_file_and_line(tmp_path: Path, row: object, message: str) -> None:
     with pytest.raises(UserError, match=message):
         list(read_pairs(write_rows(tmp_path, row)))
+
+
+def test_pairs_that_are_too_long_are_counted_by_their_texts(tmp_path: Path) -> None:
+    rows = [(1, {"bad": "x" * MAX_LINE, "good": "y"}), (2, {"bad": "a", "good": "b"})]
+    skipped: Counter[str] = Counter()
+    (pair,) = pairs._pairs_of_rows("data", rows, Fields(), skipped)
+    assert pair.id == "2" and skipped.total() == 1
+    selection = select_pairs([pair], seed=1, share=0, limit=None, validation_limit=None, skipped=skipped)
+    assert selection.read == 2 and selection.unused == skipped
+    with pytest.raises(UserError, match="all its pairs were skipped: 1 over 4,000,000 bytes"):
+        select_pairs([], seed=1, share=0, limit=None, validation_limit=None, skipped=skipped)
 
 
 def test_bad_and_good_must_be_two_fields() -> None:

@@ -34,7 +34,7 @@ from training import (  # noqa: E402
 import train_qlora  # noqa: E402
 from degraders.dataset.pairs import read_pairs  # noqa: E402
 from degraders.dataset.selection import select_pairs  # noqa: E402
-from degraders.files import sha256_file  # noqa: E402
+from degraders.files import claim_files, sha256_file  # noqa: E402
 from fixer import loading  # noqa: E402
 from fixer.loss import FixerModel  # noqa: E402
 from fixer.prompts import PromptStyle  # noqa: E402
@@ -370,7 +370,7 @@ def test_pairs_that_do_not_fit_are_counted_and_never_cut(tmp_path: Path, capsys:
     ("content", "message"),
     [
         (None, "No such file or directory"),
-        ("", "the data set holds no pair"),
+        ("", "the data set: contains no pairs"),
         ('{"bad": "a", "good": "b"}\n{"bad": "a"}\n', ':2: field "good" is missing'),
         ('{"bad": "a", "good": "b"}\nrubbish\n', ":2: not JSON"),
         ('{"bad": "a", "good": "b", "split": "test"}\n', "only the splits test"),
@@ -518,6 +518,14 @@ def test_data_without_splits_is_divided_between_documents() -> None:
     assert select_pairs(pairs, seed=1, share=0, limit=5, validation_limit=None).unused == {
         "over the limit of train": 65
     }
+
+
+def test_a_merged_folder_in_use_is_refused(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with claim_files([tmp_path / "merged"]):
+        for data in (["--dataset", pairs], []):
+            arguments = [*data, "--save_dir", tmp_path / "out", "--merge", tmp_path / "merged"]
+            assert "another run is writing there" in error_of(capsys, *arguments)
+    assert list(tmp_path.iterdir()) == [pairs]
 
 
 @pytest.mark.parametrize("bits", [4, 32])

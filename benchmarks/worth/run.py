@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shlex
 import sys
 from collections import defaultdict
@@ -24,7 +23,7 @@ from benchmarks.worth.tables import Counts, Result
 from degraders import __version__
 from degraders.catalogue import all_degraders
 from degraders.dataset.pairs import read_pairs
-from degraders.files import lock_file, sha256_file, write_text
+from degraders.files import claim_folder, sha256_file, write_text
 from fixer.prompts import PromptStyle
 
 CORRECTORS, NOISE_SCRIPT = "benchmarks/peers/correctors.py", "benchmarks/peers/noise.py"
@@ -41,10 +40,7 @@ class Evaluation(NamedTuple):
 
 def run_benchmark(options: Options) -> None:
     """Divide the real pairs, make all pairs, then train and evaluate each source."""
-    options.work.mkdir(parents=True, exist_ok=True)
-    handle = os.open(options.work, os.O_RDONLY)
-    try:
-        lock_file(handle, options.work, "--work")
+    with claim_folder(options.work):
         benchmark = Benchmark(options)
         benchmark.prepare()
         tasks = list(benchmark.tasks())
@@ -52,8 +48,6 @@ def run_benchmark(options: Options) -> None:
             if task.source.trained:
                 benchmark.make_pairs(task.learner)
         run_tasks(benchmark, tasks)
-    finally:
-        os.close(handle)
     print((options.work / "worth.md").read_text(encoding="utf-8"))
 
 

@@ -10,6 +10,7 @@ import codecs
 import csv
 import gzip
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,9 +18,12 @@ from typing import Any, NamedTuple
 import orjson
 
 from degraders.errors import UserError
+from degraders.files import check_regular
 
+MAX_LINE = 4_000_000
+"""The most bytes of a row; aligning and scoring longer texts would take minutes."""
+TOO_LONG = f"over {MAX_LINE:,} bytes"
 _CHUNK = 1 << 16
-_MAX_CSV_FIELD = 1 << 27
 _PARQUET_BATCH = 1000
 
 
@@ -39,17 +43,28 @@ class DamagedFileError(UserError):
         self.line, self.reason = line, reason
 
 
-def read_rows(path: Path, *, hint: str) -> Iterator[tuple[int, Any]]:
+def read_rows(path: Path, *, hint: str, skipped: Counter[str] | None = None) -> Iterator[tuple[int, Any]]:
     """The values of a .jsonl or .jsonl.gz file with their line numbers, from 1; blank lines are passed over.
 
-    UserError at the first line that is not JSON; `hint` tells the user what the file should hold.
+    Lines of more than MAX_LINE bytes are counted in `skipped`. UserError at the first line that is not JSON or, without
+    `skipped`, too long; `hint` tells the user what the file should hold.
     """
-    for number, data, _ in read_lines(path):
+    for number, data, too_long in read_lines(path, max_bytes=MAX_LINE):
+        if too_long:
+            skip_long_row(f"{path}:{number}", skipped)
+            continue
         try:
             row = parse_line(data)
         except ValueError as error:
             raise UserError(f"{path}:{number}: {error}; {hint}") from error
         yield number, row
+
+
+def skip_long_row(where: str, skipped: Counter[str] | None) -> None:
+    """Count a row that is too long; UserError if `skipped` is None."""
+    if skipped is None:
+        raise UserError(f"{where}: {TOO_LONG}; shorten or remove it")
+    skipped[TOO_LONG] += 1
 
 
 def read_lines(path: Path, *, max_bytes: int | None = None) -> Iterator[Line]:
@@ -62,6 +77,7 @@ def read_lines(path: Path, *, max_bytes: int | None = None) -> Iterator[Line]:
     size = -1 if max_bytes is None else max_bytes + 1
     number = 0
     try:
+        check_regular(path)
         with open_file(path, "rb") as file:
             while data := file.readline(size):
                 too_long = len(data) == size and not data.endswith(b"\n")
@@ -86,9 +102,10 @@ def parse_line(data: bytes) -> Any:
 
 def read_csv_rows(path: Path, *, hint: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """The rows of a CSV file in UTF-8 with the numbers of their last lines; its first line names the columns."""
-    csv.field_size_limit(_MAX_CSV_FIELD)
+    csv.field_size_limit(MAX_LINE)
     number = 1
     try:
+        check_regular(path)
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             for row in reader:
@@ -108,6 +125,7 @@ def read_parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     except ImportError as error:
         raise UserError(f"{path}: reading Parquet needs a package: pip install pyarrow") from error
     try:
+        check_regular(path)
         batches = pyarrow.parquet.ParquetFile(path).iter_batches(_PARQUET_BATCH)
         yield from enumerate((row for batch in batches for row in batch.to_pylist()), 1)
     except (pyarrow.ArrowException, UnicodeDecodeError) as error:

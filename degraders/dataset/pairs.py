@@ -8,6 +8,7 @@ with an instruction, which is no part of the bad text.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 from rapidfuzz.distance import Levenshtein
 
 from degraders.dataset.hub import read_hub_rows
-from degraders.dataset.jsonl import read_parquet_rows, read_rows
+from degraders.dataset.jsonl import MAX_LINE, read_parquet_rows, read_rows, skip_long_row
 from degraders.dataset.sources import row_format
 from degraders.draw import ticket
 from degraders.edits import align, apply, restore
@@ -90,20 +91,26 @@ class Fields:
             raise UserError(f"--bad_field and --good_field both name {self.bad!r}; name two fields")
 
 
-def read_pairs(path: Path, fields: Fields | None = None, *, split: str | None = None) -> Iterator[Pair]:
+def read_pairs(
+    path: Path, fields: Fields | None = None, *, split: str | None = None, skipped: Counter[str] | None = None
+) -> Iterator[Pair]:
     """The pairs of a JSONL, JSONL.gz or Parquet file, or only those of one split.
 
-    UserError, with file and line, at the first row that holds no pair.
+    Pairs that are too long are counted in `skipped`. UserError, with file and line, at the first row that holds no pair
+    or, without `skipped`, is too long.
     """
-    for pair in _pairs_of_rows(str(path), _file_rows(path), fields or Fields()):
+    for pair in _pairs_of_rows(str(path), _file_rows(path, skipped), fields or Fields(), skipped):
         if split is None or pair.split == split:
             yield pair
 
 
-def read_hub_pairs(name: str, split: str, fields: Fields | None = None) -> Iterator[Pair]:
-    """The pairs of one split of a hub data set or of a local folder of one; CoEdIT's columns are known."""
+def read_hub_pairs(
+    name: str, split: str, fields: Fields | None = None, *, skipped: Counter[str] | None = None
+) -> Iterator[Pair]:
+    """The pairs of one split of a hub data set or of a local folder of one, as `read_pairs`; CoEdIT's columns are
+    known."""
     rows = enumerate(read_hub_rows(name, split, option="--dataset"), 1)
-    return _pairs_of_rows(name, rows, fields or Fields())
+    return _pairs_of_rows(name, rows, fields or Fields(), skipped)
 
 
 def sample_pairs(pairs: Sequence[Pair], most: int | None, *, seed: int) -> list[Pair]:
@@ -144,23 +151,27 @@ def align_spans(bad: str, good: str) -> tuple[Span, ...]:
     )
 
 
-def _file_rows(path: Path) -> Iterator[tuple[int, Any]]:
+def _file_rows(path: Path, skipped: Counter[str] | None) -> Iterator[tuple[int, Any]]:
     """The rows of a file with their numbers, from 1."""
     name = path.name.lower()
     if name.endswith(".parquet"):
         return read_parquet_rows(path)
     if name.endswith((".jsonl", ".json", ".jsonl.gz")):
-        return read_rows(path, hint="write one object with the fields bad and good on each line")
+        return read_rows(path, hint="write one object with the fields bad and good on each line", skipped=skipped)
     raise UserError(f"{path}: cannot tell its format; give a .jsonl, .jsonl.gz or .parquet file")
 
 
-def _pairs_of_rows(source: str, rows: Iterable[tuple[int, Any]], fields: Fields) -> Iterator[Pair]:
+def _pairs_of_rows(
+    source: str, rows: Iterable[tuple[int, Any]], fields: Fields, skipped: Counter[str] | None
+) -> Iterator[Pair]:
     """The pairs of the numbered rows of a file or a data set, without the rows of other tasks."""
     for number, row in rows:
         where = f"{source}:{number}"
         if not isinstance(row, dict):
             raise UserError(f"{where}: not a JSON object; write one with the fields bad and good")
-        if fields.task is None or row.get("task") == fields.task:
+        if sum(len(value) for value in row.values() if isinstance(value, str)) > MAX_LINE:
+            skip_long_row(where, skipped)
+        elif fields.task is None or row.get("task") == fields.task:
             yield _pair_of_row(where, row, fields, default_id=str(number))
 
 
@@ -237,6 +248,11 @@ def _spans(where: str, row: Mapping[str, Any], bad: str, good: str) -> tuple[Spa
         raise UserError(f"{where}: its spans are malformed ({error}); is this a file of data_prep.py?") from error
     if restored != good:
         raise UserError(f"{where}: its spans do not turn bad into good; leave them out to have the texts aligned")
+    for span in spans:
+        if (span.bad, span.good) != (bad[span.start : span.end], good[span.good_start : span.good_end]):
+            raise UserError(
+                f"{where}: span at {span.start}: its texts are not those of its ranges; leave the spans out"
+            )
     return spans
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -43,18 +43,20 @@ def select_pairs(
     limit: int | None,
     validation_limit: int | None,
     validation: Iterable[Pair] = (),
+    skipped: Mapping[str, int] | None = None,
 ) -> PairSelection:
     """Divide pairs into those to train on and those to validate on, at most `limit` and `validation_limit` of them.
 
     If `validation` has pairs, they validate and all others train. Otherwise, if the pairs name splits, these decide,
     and pairs of any other split stay unused. Otherwise whole groups (documents or projects) that together have about
-    `share` of the pairs are held out to validate. UserError if no pair remains to train on.
+    `share` of the pairs are held out to validate. `skipped` counts, by reason, the pairs of the data set that were not
+    read; it may be filled while `pairs` and `validation` are read. UserError if no pair remains to train on.
     """
     all_pairs, validating = list(pairs), list(validation)
+    unused = Counter(skipped)
+    read, digest = len(all_pairs) + len(validating) + unused.total(), _digest([*all_pairs, *validating])
     if not all_pairs:
-        raise UserError("the data set holds no pair; is its file empty, or --hf_split or --coedit_task wrong?")
-    read, digest = len(all_pairs) + len(validating), _digest([*all_pairs, *validating])
-    unused: Counter[str] = Counter()
+        raise UserError(f"the data set: {no_pairs(unused)}")
     if validating:
         basis, training = "a split of its own", all_pairs
     elif any(pair.split for pair in all_pairs):
@@ -76,6 +78,13 @@ def select_pairs(
     unused["over the limit of train"] += len(training) - len(train)
     unused["over the limit of validation"] += len(validating) - len(sample)
     return PairSelection(train=train, validation=sample, read=read, sha256=digest, basis=basis, unused=+unused)
+
+
+def no_pairs(skipped: Mapping[str, int]) -> str:
+    """Why a data set gives no pairs: all are skipped, or something is wrong."""
+    if skipped:
+        return "all its pairs were skipped: " + ", ".join(f"{count:,} {reason}" for reason, count in skipped.items())
+    return "contains no pairs; is the file empty, or --hf_split or --coedit_task wrong?"
 
 
 def _digest(pairs: Iterable[Pair]) -> str:

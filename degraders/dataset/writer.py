@@ -18,7 +18,7 @@ import orjson
 
 from degraders.dataset.records import RECORD_FIELDS, SPAN_FIELDS
 from degraders.errors import UserError
-from degraders.files import refuse_existing
+from degraders.files import refuse_existing, replacing
 
 OUTPUT_ENDINGS = (".jsonl", ".jsonl.gz", ".parquet")
 
@@ -52,13 +52,8 @@ def dataset_writer(path: Path, *, force: bool) -> Iterator[Sink]:
     `path` is deleted, because it does not describe the new one.
     """
     refuse_existing(path, force=force)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        file = partial.open("wb")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); choose another --output") from error
-    try:
-        with file:
+    with replacing(path) as partial:
+        with _open_new(partial) as file:
             sink = _open_sink(file, output_format(path))
             yield sink
             sink.close()
@@ -66,10 +61,13 @@ def dataset_writer(path: Path, *, force: bool) -> Iterator[Sink]:
                 file.flush()
                 os.fsync(file.fileno())
         companion_path(path, ".manifest.json").unlink(missing_ok=True)
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+
+
+def _open_new(path: Path) -> BinaryIO:
+    try:
+        return path.open("wb")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}); choose another --output") from error
 
 
 def _open_sink(file: BinaryIO, ending: str) -> Sink:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 from rapidfuzz.distance import OSA
 
 from degraders.errors import UserError
+from degraders.files import replacing
 from degraders.realism.fixes import Fix
 
 Distributions: TypeAlias = dict[str, Counter[str]]
@@ -159,9 +160,8 @@ def plot_comparison(path: Path, real: Distributions, generated: Distributions) -
         axes.set_title(f"{name}: divergence {by_name[name]:.3f}", fontsize=10)
         _draw_bars(axes, name, real.get(name, Counter()), generated.get(name, Counter()))
     figure.axes[-1].set_axis_off()
-    partial = path.with_name(path.name + ".partial")
-    figure.savefig(partial, format="png", dpi=80)
-    partial.replace(path)
+    with replacing(path) as partial:
+        figure.savefig(partial, format="png", dpi=80)
 
 
 def _draw_bars(axes: Any, name: str, real: Counter[str], generated: Counter[str]) -> None:

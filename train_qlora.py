@@ -103,7 +103,7 @@ def merge(options: Options) -> None:
 
     if options.merge:
         with claim_merge_folder(options.merge):
-            bits = read_option(options.save_dir, "bits") or options.bits
+            bits = read_option(options.save_dir, "bits", (4, 16, 32)) or options.bits
             merge_adapter(options.save_dir, options.merge, bits=bits)
         print(format_rows(written_rows([options.merge])))
 

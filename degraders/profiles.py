@@ -118,7 +118,7 @@ def _parse_profile(data: bytes, where: str) -> Profile:
         raise UserError(f"{where}: not a profile; {hint}")
     try:
         return _build_profile(content)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise UserError(f"{where}: an invalid profile ({error!r}); {hint}") from error
 
 

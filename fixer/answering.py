@@ -33,6 +33,7 @@ from fixer.predictions import Prediction, PredictionStore
 from fixer.prompts import PromptStyle
 from fixer.repair import MAX_LENGTH, Repairer
 
+_LENGTHS = range(16, 2**20 + 1)
 KEEP_BIAS = 2.0
 """Nats by which a change must be more likely than keeping the text. Of 1, 2 and 3, fixers trained on our spelling and
 grammar errors, and on all of our degraders, repaired the most real errors with 2; one seed each (docs/worth.md)."""
@@ -84,7 +85,7 @@ class AnswerSettings:
 
     def effective_max_length(self) -> int:
         """The most tokens that prompt and answer may have together."""
-        return self.max_length or read_option(self.folder, "max_length") or MAX_LENGTH
+        return self.max_length or read_option(self.folder, "max_length", _LENGTHS) or MAX_LENGTH
 
 
 def default_keep_bias(model: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -219,12 +219,13 @@ The licence of the base model applies to the adapter too, and so do the licences
 """
 
 
-def read_option(folder: Path, name: str) -> Any:
-    """The value of an option that an adapter was trained with; None if its folder has no manifest that names it."""
+def read_option(folder: Path, name: str, valid: Container[int]) -> int | None:
+    """The value of an option that an adapter was trained with; None if no manifest in its folder names a valid one."""
     try:
-        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["options"][name]
+        value = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["options"][name]
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    return value if type(value) is int and value in valid else None
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> list[str]:

@@ -86,7 +86,7 @@ class Checkpoints:
         for folder in folders:
             try:
                 return self._load(folder), notes
-            except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
                 notes.append(f"{folder}: broken ({error})")
         if folders:
             raise UserError(f"{'; '.join(notes)}; no checkpoint is intact: pass --force to start again")

@@ -58,8 +58,8 @@ class PredictionStore:
             self._check_signature(path, head)
             for line in lines:
                 try:
-                    prediction = Prediction(**orjson.loads(line))
-                except (orjson.JSONDecodeError, TypeError):
+                    prediction = _parse_prediction(line)
+                except (ValueError, TypeError):
                     broken += 1
                 else:
                     predictions[prediction.id] = prediction
@@ -113,8 +113,8 @@ class PredictionStore:
         if not head:
             return
         try:
-            stored = orjson.loads(head)["signature"]
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            stored = dict(orjson.loads(head)["signature"])
+        except (ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{path}: not a file of this tool; choose another --out, or pass --force to replace it"
             ) from error
@@ -130,6 +130,16 @@ class PredictionStore:
 def _complete_lines(path: Path) -> list[bytes]:
     """The lines of a file that end with a line break; a last line without one was not written completely."""
     return path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+
+
+def _parse_prediction(line: bytes) -> Prediction:
+    """The prediction of a line; ValueError or TypeError if it is none."""
+    prediction = Prediction(**orjson.loads(line))
+    for name, value in prediction._asdict().items():
+        kind = int if name in ("tokens", "chunks", "refused") else str
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} is not of the type {kind.__name__}")
+    return prediction
 
 
 def _line(prediction: Prediction) -> bytes:

@@ -505,6 +505,15 @@ def test_two_outputs_of_one_name_are_refused(tmp_path: Path, capsys: pytest.Capt
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("piece", ["a,b, c, ", "word ", ",", "word,\n"])
+def test_the_time_grows_with_the_text_not_with_its_square(tmp_path: Path, piece: str) -> None:
+    (tmp_path / "a.md").write_text(piece * (200_000 // len(piece)) + "\n")
+    arguments = ["--input", tmp_path / "a.md", "--output", tmp_path / "d.jsonl", "--unit", "document", "--min-words", 0]
+    started = time.process_time()
+    prepare(*arguments, "--workers", 1)
+    assert time.process_time() - started < 8, "200 kB took 25 seconds and more"
+
+
 def test_nohup_keeps_a_run_alive(large_docs: Path, tmp_path: Path) -> None:
     output = tmp_path / "d.jsonl"
     command = [sys.executable, str(ROOT / "data_prep.py"), "--input", str(large_docs), "--output", str(output)]

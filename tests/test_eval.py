@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -475,6 +476,44 @@ def test_an_interrupted_run_continues_where_it_stopped(
     assert "resuming: 2 of 3 answers exist" in capsys.readouterr().err
     assert out.read_bytes() == whole.read_bytes()
     assert "answers: 1 generated, 2 reused" in summary(out)["told"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("adapter_model.safetensors", None),
+        ("adapter_model.safetensors", "no tensors"),
+        ("adapter_config.json", '{"base_model_name_or_path": "debug-tiny", "peft_type": "LORA", "r": "x"}'),
+        ("adapter_config.json", '{"base_model_name_or_path": "debug-tiny", "peft_type": []}'),
+        ("tokenizer_config.json", '{"pad_token": 5}'),
+        ("tokenizer.json", "null"),
+        ("tokenizer.json", '{"model": 5}'),
+        ("prompt_style.json", '{"name": []}'),
+    ],
+)
+def test_a_damaged_adapter_is_an_error_of_one_line(
+    adapter: Path, tmp_path: Path, name: str, content: str | None
+) -> None:
+    import torch
+
+    from fixer.loading import load_adapter
+
+    shutil.copytree(adapter, tmp_path / "damaged")
+    path = tmp_path / "damaged" / name
+    path.write_bytes(path.read_bytes()[:5000] if content is None else content.encode())
+    with pytest.raises(UserError) as error:
+        load_adapter(tmp_path / "damaged", bits=32, device=torch.device("cpu"))
+    assert "damaged" in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("value", [5, -1, "x", [1, None], 1e300, True])
+def test_an_option_of_a_damaged_manifest_is_left_out(tmp_path: Path, value: object) -> None:
+    from fixer.artefacts import MANIFEST, read_option
+
+    (tmp_path / MANIFEST).write_text(json.dumps({"options": {"max_length": value}}))
+    assert read_option(tmp_path, "max_length", range(16, 1000)) is None
+    (tmp_path / MANIFEST).write_text(json.dumps({"options": {"max_length": 512}}))
+    assert read_option(tmp_path, "max_length", range(16, 1000)) == 512
 
 
 def test_force_discards_stored_answers(adapter: Path, few: Path, tmp_path: Path, capsys: Any) -> None:

@@ -87,6 +87,23 @@ def test_the_files_of_all_processes_become_one(tmp_path: Path) -> None:
     assert stores[0].load() == ({}, 0)
 
 
+@pytest.mark.parametrize("row", ["5", '{"id": []}', '{"id": "a", "raw": "b", "text": 5}', '{"id": "a"}'])
+def test_a_stored_row_that_is_no_prediction_is_counted_as_broken(tmp_path: Path, row: str) -> None:
+    store = PredictionStore(tmp_path / "r.jsonl", SIGNATURE)
+    store.add(PREDICTIONS[0])
+    store.close()
+    with (tmp_path / "r.jsonl").open("a") as file:
+        file.write(row + "\n")
+    assert store.load() == ({PREDICTIONS[0].id: PREDICTIONS[0]}, 1)
+
+
+@pytest.mark.parametrize("head", ["5", '{"signature": 5}', '{"signature": ["x"]}'])
+def test_a_file_without_a_signature_is_refused(tmp_path: Path, head: str) -> None:
+    (tmp_path / "r.jsonl").write_text(head + "\n")
+    with pytest.raises(UserError, match="not a file of this tool"):
+        PredictionStore(tmp_path / "r.jsonl", SIGNATURE).load()
+
+
 def test_a_second_run_that_writes_at_the_same_time_is_refused(tmp_path: Path) -> None:
     first, second = PredictionStore(tmp_path / "r.jsonl", SIGNATURE), PredictionStore(tmp_path / "r.jsonl", SIGNATURE)
     first.add(PREDICTIONS[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from degraders.draw import Draw
 from degraders.lexicon import mapping
@@ -13,6 +14,8 @@ from degraders.rules.options import Option, option_subtypes
 from degraders.text.document import Region, Unit
 
 _PRODUCTS = {name for name in mapping("product_names") if name.isalpha()}
+_REGIONS = 256
+"""Regions whose lines are remembered, because each error of a long document would list them again."""
 _FOUR_LOWER_CASE = re.compile(r"(?:[a-z][^a-z]*){4}")
 _LOOKS_LIKE_CODE = re.compile(r"[^A-Za-z \n-]|[a-z][A-Z]|--")
 
@@ -212,12 +215,11 @@ def _emphasis_options(place: Place, draw: Draw) -> Iterator[Option]:
 def _paragraph_options(place: Place, draw: Draw) -> Iterator[Option]:
     """Spaces at the end of a line, or before a line of a nested paragraph."""
     region, text = place.data, place.unit.doc.text
-    line_ends = [at for at in _line_ends(text, region.start, region.end) if not text[at - 1].isspace()]
+    line_ends = _line_ends(text, region.start, region.end)
     if line_ends:
         at = draw.choice(line_ends)
         yield Option(1, at, at, draw.choice((" ", " ", "  ", "   ")) if at == region.end else " ", subtype="trailing")
-    lines = [at + 1 for at in range(region.start, region.end - 1) if text[at] == "\n"]
-    starts = [at for at in lines if text[at].isalpha()]
+    starts = _word_line_starts(text, region.start, region.end)
     if starts and region.depth:
         at = draw.choice(starts)
         yield Option(2, at, at, draw.choice((" ", "  ", "    ")), subtype="indent")
@@ -232,14 +234,29 @@ def _block_options(place: Place, draw: Draw) -> Iterator[Option]:
         yield from _tab_options(unit, region)
 
 
-def _line_ends(text: str, start: int, end: int) -> Iterator[int]:
-    """The offsets of the line ends in [start, end), and `end` if a line ends there."""
+@lru_cache(maxsize=_REGIONS)
+def _line_ends(text: str, start: int, end: int) -> list[int]:
+    """The offsets of the line ends in [start, end), and `end` if a line ends there; not those after white space."""
+    ends = [at - 1 - (text[at - 2] == "\r") for at in _line_starts(text, start, end)]
+    if end == len(text) or text[end] in "\r\n":
+        ends.append(end)
+    return [at for at in ends if not text[at - 1].isspace()]
+
+
+@lru_cache(maxsize=_REGIONS)
+def _word_line_starts(text: str, start: int, end: int) -> list[int]:
+    """The offsets in (start, end) at which a line begins with a letter."""
+    return [at for at in _line_starts(text, start, end - 1) if text[at].isalpha()]
+
+
+def _line_starts(text: str, start: int, end: int) -> list[int]:
+    """The offsets after the line ends in [start, end); `find` is fast even in a line of a megabyte."""
+    starts = []
     at = text.find("\n", start, end)
     while at >= 0:
-        yield at - (text[at - 1] == "\r")
+        starts.append(at + 1)
         at = text.find("\n", at + 1, end)
-    if end == len(text) or text[end] in "\r\n":
-        yield end
+    return starts
 
 
 def _lost_blank_line_options(unit: Unit, region: Region) -> Iterator[Option]:
@@ -258,7 +275,7 @@ def _lost_blank_line_options(unit: Unit, region: Region) -> Iterator[Option]:
 def _lost_quote_mark_options(unit: Unit, region: Region, draw: Draw) -> Iterator[Option]:
     """The quote mark of one line, lost."""
     text = unit.doc.text
-    lines = [at + 1 for at in range(region.start, region.end) if text[at] == "\n"]
+    lines = _line_starts(text, region.start, region.end)
     quoted = [at for at in lines if text[at : at + 2] == "> "]
     if quoted:
         at = draw.choice(quoted)

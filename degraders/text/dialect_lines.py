@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property
 from typing import NamedTuple
 
 from degraders.text.dialects import Copy, Hidden
@@ -123,8 +123,11 @@ class _LineScanner:
         }
         self.handlers = {name: handler for name, (construct, handler) in handlers.items() if construct in constructs}
         self.handlers["fence"] = self._fence
-        # A list that exists only in the copy must not go on with one of the text: its bullet is one that no list has.
-        self.bullet = next((b for b in "+*-" if not re.search(rf"^[ \t>]*{re.escape(b)}[ \t]", self.text, re.M)), "+")
+
+    @cached_property
+    def bullet(self) -> str:
+        """The bullet of lists that exist only in the copy: one that no list of the text has, so that none goes on."""
+        return next((b for b in "+*-" if not re.search(rf"^[ \t>]*{re.escape(b)}[ \t]", self.text, re.MULTILINE)), "+")
 
     def scan(self, begin: int) -> None:
         match = _FIRST_LINE.match(self.text, begin) or _NEXT_LINE.search(self.text, begin)
@@ -461,7 +464,7 @@ class _LineScanner:
 @cache
 def _closing_line(char: str, count: int, indent: int) -> re.Pattern[str]:
     """The line that closes a fence or a container of so many characters."""
-    return re.compile(rf"^[ \t>]{{0,{indent}}}(?P<mark>{re.escape(char)}{{{count},}})(?=[ \t]*\r?$)", re.MULTILINE)
+    return re.compile(rf"\n[ \t>]{{0,{indent}}}(?P<mark>{re.escape(char)}{{{count},}})(?=[ \t]*\r?$)", re.MULTILINE)
 
 
 @cache

@@ -70,7 +70,8 @@ def write_digits_as(number: str, right: str) -> str:
 
 def are_near(name: str, other: str) -> bool:
     """Whether a writer may take one name for the other because most of their letters agree."""
-    return SequenceMatcher(None, name, other, autojunk=False).ratio() >= 0.6
+    matcher = SequenceMatcher(None, name, other, autojunk=False)
+    return all(ratio() >= 0.6 for ratio in (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio))
 
 
 def first_mention(unit: Unit, token: str, start: int, end: int) -> tuple[int, int] | None:

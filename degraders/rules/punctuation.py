@@ -19,7 +19,7 @@ from degraders.rules.vocabulary import (
     NOUNS,
     OBJECT_STARTS,
 )
-from degraders.text.document import BLOCK, Unit
+from degraders.text.document import BLOCK, Region, Unit
 
 # Punctuation
 
@@ -82,13 +82,16 @@ def _mark(
 
 _drop_mark = _ReplaceMark(("",))
 _SERIAL_COMMA = r"(,)(?<=[\w\x00],)(?=\s(?:and|or)\s[\w\x00-]+(?:\s[\w\x00-]+)?[.,;:)\x01])"
+_REACH = 4000
+"""The number of characters on either side of a comma that are searched for other lists."""
 _SERIAL_COMMAS = re.compile(rf",\s[\w\x00 -]{{2,40}}{_SERIAL_COMMA}")
 
 
 def _drop_serial_comma(place: Place, draw: Draw) -> Fault | None:
-    """`red, green, and blue` → `red, green and blue`, where another list of the unit has the comma."""
+    """`red, green, and blue` → `red, green and blue`, where another list nearby has the comma."""
     unit, start = place.unit, place.start
-    others = [match.start(1) for match in _SERIAL_COMMAS.finditer(unit.doc.body, unit.start, unit.end)]
+    near = max(unit.start, start - _REACH), min(unit.end, start + _REACH)
+    others = [match.start(1) for match in _SERIAL_COMMAS.finditer(unit.doc.body, *near)]
     return _drop_mark(place, draw) if start in others and len(others) > 1 else None
 
 
@@ -181,8 +184,7 @@ def _lower_sentence_start(word: Word, draw: Draw) -> Fault | None:
     """`The server` → `the server`."""
     if word.left or not word.right or word.previous_character not in ".!?" + BLOCK:
         return None
-    in_item = any(item.inner_start == word.start() for item in word.unit.regions_of("item"))
-    if in_item and not (_initials_of_other_items(word) or "").isupper():
+    if _item_that_begins_with(word) and not (_initials_of_other_items(word) or "").isupper():
         return None
     return None if _follows_abbreviation(word) or _is_in_heading(word) else word.write(word.lower)
 
@@ -210,15 +212,21 @@ def _lower_name(word: Word, draw: Draw) -> Fault | None:
 
 def _capitalise_item_start(word: Word, draw: Draw) -> Fault | None:
     """`* specifying` → `* Specifying`, where all other items of the list begin with small letters."""
-    initials = _initials_of_other_items(word)
-    certain = initials is not None and initials.islower() and word.text().islower()
-    return word.write(word.lower.capitalize()) if certain else None
+    if word.left or not word.text().islower():
+        return None
+    return word.write(word.lower.capitalize()) if (_initials_of_other_items(word) or "").islower() else None
+
+
+def _item_that_begins_with(word: Word) -> Region | None:
+    items = word.unit.regions_of("item")
+    at = bisect_left(items, word.start(), key=lambda item: item.inner_start)
+    return items[at] if at < len(items) and items[at].inner_start == word.start() else None
 
 
 def _initials_of_other_items(word: Word) -> str | None:
     """The first letters of the other items, if the word begins an item of a list of three or more."""
     unit = word.unit
-    item = next((item for item in unit.regions_of("item") if item.inner_start == word.start()), None)
+    item = _item_that_begins_with(word)
     if not item:
         return None
     lists = [outer for outer in unit.regions_of("list") if outer.start <= item.start and item.end <= outer.end]

@@ -427,7 +427,7 @@ def _drop_piece(code: str, unit: Unit, draw: Draw) -> str | None:
 
 def _use_other_code(code: str, unit: Unit, draw: Draw) -> str | None:
     """`max_size` → `max_items`: similar inline code of the unit."""
-    others = [unit.doc.text[span.inner_start : span.inner_end] for span in unit.regions_of("code_span")]
+    others = dict.fromkeys(unit.doc.text[span.inner_start : span.inner_end] for span in unit.regions_of("code_span"))
     similar = [other for other in others if other != code and are_near(other, code)]
     return draw.choice(similar) if similar else None
 

@@ -204,11 +204,11 @@ def _add_generation_options(option: Callable[..., None]) -> None:
            "the adapter)")  # fmt: skip
     option("--bits", type=int, choices=(4, 16, 32), default=4, help="4: NF4 with double quantisation; 16 and 32: no "
            "quantisation")  # fmt: skip
-    option("--batch", type=whole_number(1), default=8, metavar="N", help="texts per batch")
+    option("--batch", type=whole_number(1, 4096), default=8, metavar="N", help="texts per batch")
     option("--max_length", type=whole_number(16, 2**20), metavar="N", help="maximum tokens of prompt and answer "
            "together; longer texts are split (default: as the adapter was trained, or 512)")  # fmt: skip
-    option("--temperature", type=number(0), default=0.0, metavar="T", help="0: always the likeliest token; above 0: "
-           "sampling")  # fmt: skip
+    option("--temperature", type=number(0, 100), default=0.0, metavar="T", help="0: always the likeliest token; "
+           "above 0: sampling")  # fmt: skip
     option("--top_p", type=number(1e-6, 1), default=1.0, metavar="P", help="sample from the likeliest tokens whose "
            "probabilities add up to P")  # fmt: skip
     option("--keep_bias", type=number(0), metavar="B", help="make a change only if its log-probability exceeds that of "

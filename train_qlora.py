@@ -252,8 +252,8 @@ def _add_task_options(option: Callable[..., None]) -> None:
     option("--max_length", type=whole_number(16, 2**20), metavar="N", help="maximum tokens of prompt and target "
            "together; longer pairs are split between blocks, or rejected, and never cut (default: "
            f"{MAX_LENGTH}, or {TINY_MAX_LENGTH} with --debug_tiny)")  # fmt: skip
-    option("--span_weight", type=number(0), default=1.0, metavar="W", help="weight in the loss of tokens that repair "
-           "an error; the weight of all others is 1")  # fmt: skip
+    option("--span_weight", type=number(0, 1e6), default=1.0, metavar="W", help="weight in the loss of tokens that "
+           "repair an error; the weight of all others is 1")  # fmt: skip
 
 
 def _add_training_options(option: Callable[..., None]) -> None:

@@ -64,6 +64,8 @@ def claim_files(paths: Iterable[Path]) -> Iterator[None]:
     claimed: set[Path] = set()
     with ExitStack() as stack:
         for path in paths:
+            if not path.name:
+                raise UserError(f"{path}: is a folder; name a file")
             if path.resolve() in claimed:
                 raise UserError(f"{path}: two outputs have this name; choose another for one of them")
             claimed.add(path.resolve())

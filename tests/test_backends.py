@@ -91,6 +91,9 @@ def test_cached_requests_are_not_sent_and_failed_ones_are_sent_again(tmp_path: P
     assert Counter(fill_cache(first, requests(4), answers)) == {"answered": 3, "timed out": 1}
     assert Counter(fill_cache(again, requests(4), answers)) == {"already in the cache": 3, "timed out": 1}
     assert [request.seed for request in again.received] == [2]
+    answers._connection.execute("DROP TABLE answers")
+    with pytest.raises(UserError, match="choose another --llm-cache"):
+        list(fill_cache(again, requests(4), answers))
 
 
 def test_a_file_that_is_no_cache_is_refused(tmp_path: Path) -> None:

@@ -306,6 +306,8 @@ def test_a_local_metric_of_the_evaluate_library(few: Path, tmp_path: Path) -> No
         ("--dataset", "d.jsonl", "--model", "copy", "--bits", "8"),
         ("--dataset", "d.jsonl", "--model", "copy", "--limit", "0"),
         ("--dataset", "d.jsonl", "--model", "copy", "--seed", "-1"),
+        ("--dataset", "d.jsonl", "--model", "copy", "--batch", "999999999999"),
+        ("--dataset", "d.jsonl", "--model", "copy", "--temperature", "1e308"),
         ("--dataset", "d.jsonl", "--model", "copy", "--seed", str(2**32)),
         ("--dataset", "d.jsonl", "--model", "x", "--top_p", "0.9"),
         ("--dataset", "d.jsonl", "--model", "copy", "--no_such_option"),

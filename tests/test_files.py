@@ -81,6 +81,8 @@ def test_claims_that_cannot_be_made(tmp_path: Path) -> None:
     same = [tmp_path / "a", tmp_path / "b", tmp_path / "." / "a"]
     with pytest.raises(UserError, match="two outputs have this name"), claim_files(same):
         pass
+    with pytest.raises(UserError, match="is a folder"), claim_files([Path("")]):
+        pass
     with pytest.raises(UserError, match="no: there is no such folder"), claim_files([tmp_path / "no" / "a"]):
         pass
     assert list(tmp_path.iterdir()) == []

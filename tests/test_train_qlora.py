@@ -111,6 +111,7 @@ def test_the_command_line_offers_what_a_recipe_accepts() -> None:
         ["--dataset", "x.jsonl", "--learning_rate", "fast"],
         ["--dataset", "x.jsonl", "--bits", "8"],
         ["--dataset", "x.jsonl", "--epochs", "0"],
+        ["--dataset", "x.jsonl", "--span_weight", "1e308"],
         ["--dataset", "x.jsonl", "--learning_rate", "0"],
         ["--dataset", "x.jsonl", "--lora_alpha", "0"],
         ["--dataset", "x.jsonl", "--seed", "-1"],

@@ -84,12 +84,15 @@ def fill_cache(backend: Backend, requests: Iterable[RewriteRequest], answers: An
             else:
                 cached += 1
 
-    for answer in backend.answer_requests(select_unanswered()):
-        yield from [CACHED] * cached
-        cached = 0
-        if answer.text is None:
-            yield answer.failure
-        else:
-            answers.store(answer.request, answer.text)
-            yield ANSWERED
+    try:
+        for answer in backend.answer_requests(select_unanswered()):
+            yield from [CACHED] * cached
+            cached = 0
+            if answer.text is None:
+                yield answer.failure
+            else:
+                answers.store(answer.request, answer.text)
+                yield ANSWERED
+    except sqlite3.Error as error:
+        raise UserError(f"the cache of answers has failed ({error}); choose another --llm-cache") from error
     yield from [CACHED] * cached

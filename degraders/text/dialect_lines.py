@@ -71,8 +71,6 @@ ELEMENT = re.compile(
 _MODULE_PIECE = re.compile(
     r""""(?:[^"\\\n]|\\.)*+"|'(?:[^'\\\n]|\\.)*+'|`(?:[^`\\]|\\.)*+`|[({\[]|[)}\]]|\n[ \t]*\r?(?=\n)"""
 )
-
-
 BLANK_LINE = re.compile(r"\n[ \t]*\r?\n")
 
 
@@ -353,7 +351,7 @@ class _LineScanner:
     # Lines of other kinds
 
     def _label(self, match: re.Match[str], start: int) -> int:
-        """`(label)=`, with the line end below it, so that nothing comes between a label and its heading."""
+        """`(label)=`: a block that stays with its heading, see `units`."""
         end = self.copy.line_end(start)
         self.copy.evidence["myst"] += 1
         self.copy.hide_lines(start, end, block="definition", info="label")

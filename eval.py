@@ -528,7 +528,7 @@ def write_files(
         "options": asdict(options),
         "pairs": {"read": data.read, "evaluated": len(data.pairs), "unused": dict(data.unused)},
         **results_summary(results),
-        "told": [f"{name.strip()}: {value}" for name, value in facts],
+        "notes": [f"{name.strip()}: {value}" for name, value in facts],
         "seconds": round(seconds, 2),
     }
     summary = build_manifest("eval.py", content, packages=PACKAGES)

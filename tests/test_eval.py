@@ -199,7 +199,7 @@ def test_duplicate_ids_are_numbered(tmp_path: Path) -> None:
     data = write_jsonl(tmp_path / "d.jsonl", *({"id": "a", "bad": str(at), "good": "x"} for at in range(3)))
     assert evaluate("--model", "copy", "--dataset", data, "--out", tmp_path / "c.csv") == 0
     assert [row["id"] for row in rows(tmp_path / "c.csv")] == ["a", "a (2)", "a (3)"]
-    assert "note: 2 duplicate ids were numbered" in summary(tmp_path / "c.csv")["told"]
+    assert "note: 2 duplicate ids were numbered" in summary(tmp_path / "c.csv")["notes"]
 
 
 def test_a_carriage_return_in_a_text_does_not_end_the_row(tmp_path: Path) -> None:
@@ -477,7 +477,7 @@ def test_an_interrupted_run_continues_where_it_stopped(
     assert evaluate(*model_arguments(adapter, few, out)) == 0
     assert "resuming: 2 of 3 answers exist" in capsys.readouterr().err
     assert out.read_bytes() == whole.read_bytes()
-    assert "answers: 1 generated, 2 reused" in summary(out)["told"]
+    assert "answers: 1 generated, 2 reused" in summary(out)["notes"]
 
 
 @pytest.mark.parametrize(
